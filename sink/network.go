@@ -1,0 +1,61 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// dialTimeout bounds the set-up of one TCP connection, so that a black hole costs 10 s and not the whole attempt.
+const dialTimeout = 10 * time.Second
+
+// Network is how a host lets sinks reach the network. It is the host's policy: never fill it from what a tenant or an
+// administrator typed. The zero Network dials directly and verifies everything.
+type Network struct {
+	// Proxy is the HTTP, HTTPS or SOCKS5 proxy through which every connection goes. The environment (HTTPS_PROXY and
+	// the like) is never read; a host that wants it to count passes what [net/http.ProxyFromEnvironment] answers.
+	// Defaults to none.
+	Proxy *url.URL
+
+	// DialContext opens the TCP connections. Defaults to a [net.Dialer] that gives up after 10 s.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// AllowPlaintext permits http:// endpoints together with a secret to hosts other than loopback. The secret then
+	// crosses the network in the clear. Defaults to refusing them when the destination is opened.
+	AllowPlaintext bool
+
+	_ struct{}
+}
+
+// Dial opens a connection as the settings say, without the proxy, which belongs to the transport above. Drivers hand it
+// to theirs.
+func (n Network) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if n.DialContext != nil {
+		return n.DialContext(ctx, network, address)
+	}
+	d := net.Dialer{Timeout: dialTimeout}
+	return d.DialContext(ctx, network, address)
+}
+
+// Headers are request headers by name. Values may be templates of package secret; a value without a token may still be
+// a credential, so every printed form shows the names only.
+type Headers map[string]string
+
+// Format implements [fmt.Formatter] and writes the sorted names.
+func (h Headers) Format(s fmt.State, _ rune) {
+	_, _ = io.WriteString(s, h.String())
+}
+
+// String returns the sorted names: "[Authorization X-Tenant]".
+func (h Headers) String() string {
+	return fmt.Sprint(slices.Sorted(maps.Keys(h)))
+}
+
+// LogValue implements [slog.LogValuer] and returns the sorted names.
+func (h Headers) LogValue() slog.Value { return slog.StringValue(h.String()) }
