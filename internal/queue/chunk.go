@@ -2,15 +2,8 @@ package queue
 
 import "encoding/binary"
 
-const (
-	// chunkSize trades the memory that one event can hold back against the number of allocations.
-	chunkSize = 128 << 10
-	// firstChunk is where a quiet stream begins: thousands of them must not cost 128 KiB each.
-	firstChunk = 4 << 10
-	// ownChunk is the frame length from which an event gets an allocation of its own, exactly as large as it is.
-	// Smaller frames waste at most this much at the end of a chunk: an eighth.
-	ownChunk = chunkSize / 8
-)
+// chunkSize trades the memory that one event can hold back against the number of allocations.
+const chunkSize = 128 << 10
 
 // A chunk is a run of frames: uvarint record length, uvarint measured size, record. It holds no pointers, and is
 // reachable only from the spans that lie in it and from the store's tail.
@@ -19,8 +12,9 @@ type chunk struct {
 	live int // bytes of frames whose events are pending
 }
 
-// A store writes frames into chunks and counts their memory. The zero store is empty.
+// A store writes frames into chunks and counts their memory.
 type store struct {
+	full  int    // size of a full chunk: chunkSize, less in tests
 	tail  *chunk // where the next frame goes
 	spare *chunk // a chunk whose events have all been answered for, kept so that a steady publisher allocates nothing
 
@@ -45,14 +39,16 @@ func (st *store) write(rec []byte, size int) span {
 
 // room returns a chunk to which n bytes can be appended without another allocation.
 func (st *store) room(n int) *chunk {
-	if n > ownChunk {
-		return st.alloc(n) // The tail stays open: the next small frame goes there.
+	// A large event gets an allocation of its own, exactly as large as it is; the tail stays open for the next small
+	// one. So what is left at the end of a full chunk is at most an eighth.
+	if n > st.full/8 {
+		return st.alloc(n)
 	}
 	switch {
-	case st.tail == nil:
-		st.tail = st.alloc(max(firstChunk, n))
+	case st.tail == nil: // A quiet stream begins with 4 KiB: thousands of them must not cost 128 each.
+		st.tail = st.alloc(max(st.full/32, n))
 	case len(st.tail.data)+n <= cap(st.tail.data):
-	case len(st.tail.data)+n <= chunkSize:
+	case len(st.tail.data)+n <= st.full:
 		st.grow(n)
 	default: // The tail is full. Spans refer to it; the stream is busy, so the next begins at full size.
 		st.tail = st.next()
@@ -63,7 +59,7 @@ func (st *store) room(n int) *chunk {
 // grow at least doubles the tail. Spans hold offsets, so they do not notice that the bytes have moved.
 func (st *store) grow(n int) {
 	old := st.tail.data
-	size := min(chunkSize, max(2*cap(old), len(old)+n))
+	size := min(st.full, max(2*cap(old), len(old)+n))
 	st.tail.data = append(make([]byte, 0, size), old...)
 	st.capacity += size - cap(old)
 }
@@ -72,7 +68,7 @@ func (st *store) grow(n int) {
 func (st *store) next() *chunk {
 	c := st.spare
 	if c == nil {
-		return st.alloc(chunkSize)
+		return st.alloc(st.full)
 	}
 	st.spare = nil
 	st.capacity += cap(c.data)
@@ -98,7 +94,7 @@ func (st *store) free(s span) {
 		return
 	}
 	st.capacity -= cap(c.data)
-	if st.spare == nil && cap(c.data) == chunkSize {
+	if st.spare == nil && cap(c.data) == st.full {
 		c.data = c.data[:0]
 		st.spare = c
 	}

@@ -5,24 +5,24 @@ import (
 	"slices"
 )
 
-// slack is how much memory beyond twice the pending frames is left alone. The usual waste, a head chunk partly answered
-// for and a tail partly filled, stays far below it: compaction is for leases that end in odd orders.
-const slack = 8 * chunkSize
+// slackChunks is how much memory beyond twice the pending frames is left alone. The usual waste, a head chunk partly
+// answered for and a tail partly filled, stays below it: compaction is for leases that end in odd orders.
+const slackChunks = 8
 
-// compact keeps the memory reachable from the queue within twice the pending frames plus slack. A few events that are
-// retried for hours while thousands around them are delivered would otherwise each hold a whole chunk.
+// compact keeps the chunks within twice the pending frames plus the slack. A few events that are retried for hours while
+// thousands around them are delivered would otherwise each hold a whole chunk.
 //
 // It moves events out of chunks that are at least a quarter dead. What it writes is packed full, so a byte is moved only
 // after a third as many next to it have been answered for, and the work is linear in what leaves.
 func (q *Queue) compact() {
-	if q.store.capacity <= 2*q.store.live+slack {
+	if q.store.capacity <= 2*q.store.live+slackChunks*q.store.full {
 		return
 	}
 	var group []*span
 	size := 0
 	for _, s := range q.sparse() {
 		n := s.end - s.off
-		if size+n > chunkSize {
+		if size+n > q.store.full {
 			q.store.pack(group, size)
 			group, size = group[:0], 0
 		}
@@ -52,9 +52,6 @@ func (q *Queue) sparse() []*span {
 
 // pack moves spans, of size bytes together, into a new chunk that they fill.
 func (st *store) pack(spans []*span, size int) {
-	if size == 0 {
-		return
-	}
 	c := st.alloc(size)
 	for _, s := range spans {
 		old := *s

@@ -7,8 +7,8 @@
 //
 // Records are opaque bytes. They lie one behind the other in chunks of about 128 KiB without pointers, so the garbage
 // collector has nothing to walk in a million pending events, and a chunk is free when its last event has been answered
-// for. The memory reachable from a Queue is at most twice the pending records (a few bytes each for their length and
-// size included) plus a constant below 2 MiB, in whatever order leases end.
+// for. In whatever order leases end, the chunks that a Queue holds are at most twice as large as the pending records (a
+// few bytes each for length and size included) plus a constant below 2 MiB.
 package queue
 
 // Limits bounds what is pending, leased events included. Both are exact.
@@ -43,7 +43,7 @@ func (t *tally) add(s span) { t.events += s.n; t.bytes += s.size }
 func (t *tally) sub(s span) { t.events -= s.n; t.bytes -= s.size }
 
 // New returns an empty Queue. It keeps no memory until the first Put.
-func New(l Limits) *Queue { return &Queue{limits: l} }
+func New(l Limits) *Queue { return &Queue{limits: l, store: store{full: chunkSize}} }
 
 // Put appends a copy of rec, whose measured size is size (0 or more), and returns its sequence number: 1, 2, 3… without
 // gaps in the order of acceptance, never reset in the life of the Queue. The caller may reuse rec.
@@ -91,7 +91,7 @@ func (q *Queue) AdmitDropOldest() (dropped int) {
 // Sequence and lease numbers go on. Publishers who wait are let in: to send them away, call RefuseWaiters first.
 func (q *Queue) Clear() (events int) {
 	events = q.pending.events
-	q.store, q.unleased, q.leases = store{}, spanList{}, nil
+	q.store, q.unleased, q.leases = store{full: q.store.full}, spanList{}, nil
 	q.pending, q.leased = tally{}, tally{}
 	q.admit()
 	return events

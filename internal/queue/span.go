@@ -6,6 +6,9 @@ import (
 	"slices"
 )
 
+// keepSpans is how large a list may stay when it becomes empty.
+const keepSpans = 1024
+
 // A span is a run of pending events that are consecutive both in sequence and in memory.
 type span struct {
 	chunk    *chunk
@@ -101,8 +104,12 @@ func (l *spanList) push(s span) {
 func (l *spanList) pop() {
 	*l.front() = span{}
 	l.head++
-	if l.head == len(l.buf) {
-		l.buf, l.head = l.buf[:0], 0
+	if l.head < len(l.buf) {
+		return
+	}
+	l.buf, l.head = l.buf[:0], 0
+	if cap(l.buf) > keepSpans {
+		l.buf = nil
 	}
 }
 
