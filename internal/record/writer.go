@@ -1,0 +1,259 @@
+package record
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The tags of the values in a record.
+const (
+	tagNil = iota
+	tagFalse
+	tagTrue
+	tagInt
+	tagUint
+	tagFloat
+	tagString
+	tagBytes
+	tagTime
+	tagDuration
+	tagList
+	tagGroup
+)
+
+// countLength is the width of the count of a list or group, which is filled in when the list is complete.
+const countLength = 4
+
+// frame is a list or group being written.
+type frame struct {
+	group   bool
+	count   int // members begun
+	at      int // offset of the count in buf
+	entries int // for a group: where its members start in Encoder.entries
+}
+
+// entry is one member of a group being written.
+type entry struct {
+	start    int // offset of the member in buf
+	key, end int // buf[key:end] is its key
+	size     int // Encoder.size before it
+}
+
+// room is how much Info.Size may still grow.
+func (enc *Encoder) room() int { return enc.limit - enc.size }
+
+// charge adds n to Info.Size, or reports false when that would pass the limit.
+func (enc *Encoder) charge(n int) bool {
+	if n > enc.room() {
+		return false
+	}
+	enc.size += n
+	return true
+}
+
+// text writes s without a tag, invalid UTF-8 replaced. It reports false when it would pass the limit, as given or as
+// repaired; the first check comes before anything is read, so that a gigabyte costs nothing.
+func (enc *Encoder) text(s string) bool {
+	if len(s) > enc.room() {
+		return false
+	}
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+		enc.repaired++
+	}
+	if !enc.charge(len(s)) {
+		return false
+	}
+	enc.buf = append(binary.AppendUvarint(enc.buf, uint64(len(s))), s...)
+	return true
+}
+
+// tag begins a value.
+func (enc *Encoder) tag(t byte) bool {
+	if !enc.charge(valueSize) {
+		return false
+	}
+	enc.buf = append(enc.buf, t)
+	return true
+}
+
+func (enc *Encoder) putNil() *Error {
+	if !enc.tag(tagNil) {
+		return enc.tooLarge("nil")
+	}
+	return nil
+}
+
+func (enc *Encoder) putBool(b bool) *Error {
+	t := byte(tagFalse)
+	if b {
+		t = tagTrue
+	}
+	if !enc.tag(t) {
+		return enc.tooLarge("bool")
+	}
+	return nil
+}
+
+func (enc *Encoder) putInt(n int64) *Error {
+	if !enc.tag(tagInt) {
+		return enc.tooLarge("int64")
+	}
+	enc.buf = binary.AppendVarint(enc.buf, n)
+	return nil
+}
+
+func (enc *Encoder) putUint(n uint64) *Error {
+	if !enc.tag(tagUint) {
+		return enc.tooLarge("uint64")
+	}
+	enc.buf = binary.AppendUvarint(enc.buf, n)
+	return nil
+}
+
+// putFloat writes f, or the word for it when it is not finite: neither JSON nor every receiver has a number for those.
+func (enc *Encoder) putFloat(f float64) *Error {
+	switch {
+	case math.IsNaN(f):
+		return enc.putString("NaN")
+	case math.IsInf(f, 1):
+		return enc.putString("Infinity")
+	case math.IsInf(f, -1):
+		return enc.putString("-Infinity")
+	}
+	if !enc.tag(tagFloat) {
+		return enc.tooLarge("float64")
+	}
+	enc.buf = binary.LittleEndian.AppendUint64(enc.buf, math.Float64bits(f))
+	return nil
+}
+
+func (enc *Encoder) putString(s string) *Error {
+	if !enc.tag(tagString) || !enc.text(s) {
+		return enc.tooLarge("string")
+	}
+	return nil
+}
+
+func (enc *Encoder) putBytes(b []byte) *Error {
+	if !enc.tag(tagBytes) || !enc.charge(len(b)) {
+		return enc.tooLarge("[]byte")
+	}
+	enc.buf = append(binary.AppendUvarint(enc.buf, uint64(len(b))), b...)
+	return nil
+}
+
+func (enc *Encoder) putTime(t time.Time) *Error {
+	if !enc.tag(tagTime) {
+		return enc.tooLarge("time.Time")
+	}
+	enc.buf = appendTime(enc.buf, t)
+	return nil
+}
+
+func (enc *Encoder) putDuration(d time.Duration) *Error {
+	if !enc.tag(tagDuration) {
+		return enc.tooLarge("time.Duration")
+	}
+	enc.buf = binary.AppendVarint(enc.buf, int64(d))
+	return nil
+}
+
+// openList begins a list of at least n values of the given type. It refuses at once what cannot fit.
+func (enc *Encoder) openList(kind string, n int) *Error { return enc.open(false, kind, n) }
+
+// openGroup begins a group of at least n members.
+func (enc *Encoder) openGroup(kind string, n int) *Error { return enc.open(true, kind, n) }
+
+func (enc *Encoder) open(group bool, kind string, n int) *Error {
+	if enc.depth > MaxDepth {
+		err := enc.fail(kind, "is nested deeper than "+strconv.Itoa(MaxDepth)+" levels: is it a cycle?")
+		err.Limit = MaxDepth
+		return err
+	}
+	t := byte(tagList)
+	if group {
+		t = tagGroup
+	}
+	if !enc.tag(t) || n > enc.room()/valueSize {
+		return enc.tooLarge(kind)
+	}
+	enc.push(group)
+	return nil
+}
+
+// push begins a list or group without a tag.
+func (enc *Encoder) push(group bool) {
+	enc.frames[enc.depth] = frame{group: group, at: len(enc.buf), entries: len(enc.entries)}
+	enc.depth++
+	enc.buf = append(enc.buf, 0, 0, 0, 0)
+}
+
+// element begins the next value of the innermost list.
+func (enc *Encoder) element() { enc.frames[enc.depth-1].count++ }
+
+// key begins the next member of the innermost group.
+func (enc *Encoder) key(key string) *Error {
+	if key == "" {
+		f := enc.frames[enc.depth-1]
+		return &Error{
+			Path:   enc.container(),
+			Reason: "has an empty key at position " + strconv.Itoa(f.count) + ": name every attribute",
+		}
+	}
+	e := entry{start: len(enc.buf), size: enc.size}
+	if !enc.text(key) {
+		return enc.tooLargeAt(enc.container(), "key")
+	}
+	e.end = len(enc.buf)
+	e.key = e.end - (enc.size - e.size)
+	enc.entries = append(enc.entries, e)
+	enc.frames[enc.depth-1].count++
+	return nil
+}
+
+// container is the path of the innermost list or group, without the member it is at.
+func (enc *Encoder) container() string {
+	enc.frames[enc.depth-1].count = 0
+	return enc.path(enc.depth)
+}
+
+// close completes the innermost list or group: in a group the last of several members with the same key stays.
+func (enc *Encoder) close() {
+	enc.depth--
+	f := &enc.frames[enc.depth]
+	if f.group {
+		f.count -= enc.dropRepeated(enc.entries[f.entries:])
+		enc.entries = enc.entries[:f.entries]
+	}
+	binary.LittleEndian.PutUint32(enc.buf[f.at:], uint32(f.count)) //nolint:gosec // at most limit/16.
+}
+
+// dropRepeated cuts the members out of buf whose key comes again later, and returns their number. The members are the
+// last thing in buf. Keys are compared as written, so two that differ only in invalid UTF-8 are the same.
+func (enc *Encoder) dropRepeated(members []entry) int {
+	dropped := 0
+	repeats(&enc.keys, len(members),
+		func(i int) []byte { return enc.buf[members[i].key:members[i].end] },
+		func(earlier int) { members[earlier].key = -1; dropped++ })
+	if dropped == 0 {
+		return 0
+	}
+	to, size := members[0].start, members[0].size
+	for i := range members {
+		end, endSize := len(enc.buf), enc.size
+		if i+1 < len(members) {
+			end, endSize = members[i+1].start, members[i+1].size
+		}
+		if members[i].key >= 0 {
+			to += copy(enc.buf[to:], enc.buf[members[i].start:end])
+			size += endSize - members[i].size
+		}
+	}
+	enc.buf, enc.size = enc.buf[:to], size
+	return dropped
+}
