@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -116,9 +117,13 @@ func (s *Splunk) index(in *incoming, token HECToken, channel string) (Answer, []
 	objects := json.NewDecoder(bytes.NewReader(in.body))
 	var fault error
 	number := 0
-	for ; objects.More(); number++ {
+	for ; ; number++ {
 		var object json.RawMessage
-		if err := objects.Decode(&object); err != nil {
+		err := objects.Decode(&object)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
 			fault = hecFault(6)
 			break
 		}
