@@ -1,0 +1,248 @@
+package auditstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/auditstream/auditstream/internal/queue"
+	"github.com/auditstream/auditstream/internal/record"
+	"github.com/auditstream/auditstream/sink"
+)
+
+const (
+	// returnGrace is how long a sink has to come back after its context has ended before its lease does too.
+	returnGrace = time.Second
+
+	// editGrace is how long an attempt in progress has after Configure has replaced its sink.
+	editGrace = time.Second
+)
+
+// Causes by which an attempt's context ends, and the error for a sink that ignores it.
+var (
+	errAttemptTimeout  = errors.New("auditstream: the attempt took longer than Config.AttemptTimeout")
+	errEditedAttempt   = errors.New("auditstream: the destination was edited")
+	errDeletedAttempt  = errors.New("auditstream: the stream was deleted")
+	errShutdownAttempt = errors.New("auditstream: the stream was shut down")
+	errHung            = errors.New("auditstream: the sink does not return, though its context has ended")
+	errGoexit          = errors.New("auditstream: the sink ended its goroutine instead of returning")
+	errNotStarted      = errors.New("auditstream: the attempt was called off before it started")
+)
+
+// An attempt is one call of Deliver on a lease of events. Deliver runs in a goroutine of its own; its answer counts only
+// while the lease is current.
+type attempt struct {
+	outlet *outlet
+	lease  queue.Lease
+	batch  []sink.Event
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	answers    chan answer   // one slot, so that Deliver's goroutine never waits
+	superseded chan struct{} // closed when Configure has replaced the outlet
+	ended      chan struct{} // closed when Delete or Shutdown has ended the lease
+
+	// Guarded by the Stream's lock.
+	replaced bool // superseded is closed
+	over     bool // the lease has ended: a late answer changes nothing
+}
+
+// answer is what Deliver returned, and how the context of the attempt had ended by then, if it had.
+type answer struct {
+	n     int
+	err   error
+	cause error
+}
+
+// panicError is the answer of a sink that panicked.
+type panicError struct {
+	text  string
+	stack []byte
+}
+
+func (e *panicError) Error() string { return "auditstream: the sink panicked (" + e.text + ")" }
+
+// begin leases the next batch. It is called with the lock held, when nothing stands against an attempt.
+func (s *Stream) begin() *attempt {
+	events, bytes := s.cfg.BatchEvents, s.batchBytes()
+	if part := s.split.part(s.queue); part > 0 {
+		events, bytes = part, s.cfg.BatchBytes
+	}
+	lease, ok := s.queue.Lease(events, bytes)
+	if !ok {
+		return nil
+	}
+	s.pace.urgent = false
+	return s.newAttempt(lease)
+}
+
+// newAttempt makes lease's attempt the one in progress. It is called with the lock held.
+func (s *Stream) newAttempt(lease queue.Lease) *attempt {
+	a := &attempt{
+		outlet:     s.outlet,
+		lease:      lease,
+		answers:    make(chan answer, 1),
+		superseded: make(chan struct{}),
+		ended:      make(chan struct{}),
+	}
+	a.ctx, a.cancel = context.WithCancelCause(context.Background())
+	a.outlet.busy = true
+	s.attempt = a
+	return a
+}
+
+// carryOut makes an attempt and settles its answer.
+func (s *Stream) carryOut(a *attempt) {
+	s.mu.Lock()
+	segments := s.queue.Segments(a.lease.ID)
+	s.mu.Unlock()
+	a.batch = s.decode(segments, a.lease.Len)
+	if ans, ok := s.run(a); ok {
+		s.settle(a, ans)
+	}
+}
+
+// decode returns the events of segments in a slice of its own.
+func (s *Stream) decode(segments []queue.Segment, n int) []Event {
+	var decoder record.Decoder
+	events := make([]Event, 0, n)
+	for _, segment := range segments {
+		for seq, rec := range segment.Records() {
+			e, err := decoder.Decode(rec)
+			if err != nil {
+				// This process wrote the record a moment ago, and a property test says that it can be read. Whatever
+				// was read is delivered under its number rather than lost.
+				e.Message = "auditstream: " + err.Error()
+			}
+			e.Sequence, e.StreamID = seq, s.id
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+// run lets the sink deliver and waits for its answer, or for the end of the lease. ok is false when the lease has ended
+// and been dealt with.
+func (s *Stream) run(a *attempt) (ans answer, ok bool) {
+	ctx, stop := context.WithTimeoutCause(a.ctx, s.cfg.AttemptTimeout, errAttemptTimeout)
+	defer stop()
+	defer a.cancel(nil)
+	a.ctx = ctx
+	go s.deliver(a)
+	grace := time.NewTimer(0)
+	grace.Stop()
+	defer grace.Stop()
+	done, superseded := ctx.Done(), a.superseded
+	for {
+		select {
+		case ans = <-a.answers:
+			return ans, true
+		case <-a.ended:
+			return answer{}, false
+		case <-superseded:
+			grace.Reset(editGrace)
+			superseded, done = nil, nil
+		case <-done:
+			grace.Reset(returnGrace)
+			superseded, done = nil, nil
+		case <-grace.C:
+			return s.abandon(a)
+		}
+	}
+}
+
+// deliver is the goroutine of one Deliver. It may outlive the lease, the sink's use and the Stream.
+func (s *Stream) deliver(a *attempt) {
+	ans := answer{err: errGoexit}
+	defer func() {
+		if p := recover(); p != nil {
+			ans = answer{err: &panicError{text: panicText(p), stack: debug.Stack()}}
+		}
+		s.returned(a, ans)
+	}()
+	if !s.mayStart(a) {
+		ans.err = errNotStarted
+		return
+	}
+	n, err := a.outlet.sink.Deliver(a.ctx, a.batch)
+	ans = answer{n: n, err: err, cause: context.Cause(a.ctx)}
+}
+
+// mayStart is the last look before Deliver: since the lease was taken and decoded, the stream may have been paused, or
+// the outlet replaced, by a call that has returned and promised that no attempt starts any more.
+func (s *Stream) mayStart(a *attempt) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == StateEnabled && !a.replaced && !a.over
+}
+
+// returned takes Deliver's answer: to the worker, or to the log when the lease has ended.
+func (s *Stream) returned(a *attempt, ans answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.outlet.busy = false
+	a.outlet.closeIfDone()
+	if !a.over {
+		a.answers <- ans
+		return
+	}
+	if ans.n > 0 || ans.err == nil {
+		s.logLate(a, ans)
+	}
+	if a.outlet == s.outlet {
+		s.pace.notBefore = time.Time{} // it hung, and it is back
+	}
+	s.wake()
+}
+
+// abandon ends the lease of an attempt that has used up its grace, unless it has been answered just now.
+func (s *Stream) abandon(a *attempt) (ans answer, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case ans = <-a.answers:
+		return ans, true
+	default:
+	}
+	if a.over {
+		return answer{}, false
+	}
+	a.over = true
+	s.attempt = nil
+	s.queue.Release(a.lease.ID)
+	s.admitWaiters()
+	if a.replaced {
+		a.cancel(errEditedAttempt)
+	} else {
+		s.fail(ruling{verdict: sink.VerdictBlock, err: &sink.Error{
+			Verdict: sink.VerdictBlock,
+			Err:     fmt.Errorf("%w (%w)", errHung, errAttemptTimeout),
+			Remedy:  "Its driver does not honour the context it is given: edit the destination or restart the host.",
+		}})
+	}
+	s.notify()
+	return answer{}, false
+}
+
+// supersede tells the attempt in progress that its sink has been replaced. It is called with the lock held.
+func (a *attempt) supersede() {
+	if !a.replaced {
+		a.replaced = true
+		close(a.superseded)
+	}
+}
+
+// endAttempt ends the lease of the attempt in progress at once. It is called with the lock held.
+func (s *Stream) endAttempt(cause error) {
+	a := s.attempt
+	if a == nil {
+		return
+	}
+	a.over = true
+	s.attempt = nil
+	a.cancel(cause)
+	close(a.ended)
+}

@@ -1,0 +1,111 @@
+package auditstream
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/auditstream/auditstream/sink"
+)
+
+// maxRejectedUnproven is how many events in a row may be rejected before the destination has to show that it takes
+// events at all.
+const maxRejectedUnproven = 2
+
+// errRefusesAll is the failure of a destination that refuses even the test event.
+var errRefusesAll = errors.New("auditstream: the destination refuses every event, a test event too")
+
+// contrast keeps a destination that answers 400 to everything from draining the queue into the dead letter. An event is
+// at fault only by contrast to one that is taken.
+type contrast struct {
+	row int // events rejected since one was last delivered
+}
+
+// follow counts the outcomes of r in order, and reports whether it would reject an event too many.
+func (c *contrast) follow(r ruling) (unproven bool) {
+	if r.count > 0 {
+		// OTLP's partial success: the events must not be sent again, so there is nothing that a test could decide.
+		c.row = 0
+		if r.delivered() == 0 {
+			c.row = r.count
+		}
+		return false
+	}
+	next := 0 // the first event after the last rejected one
+	for _, i := range r.rejected {
+		if i > next {
+			c.row = 0
+		}
+		c.row++
+		unproven = unproven || c.row > maxRejectedUnproven
+		next = i + 1
+	}
+	if r.n > next {
+		c.row = 0
+	}
+	return unproven
+}
+
+// prove offers the test event alone before r, the ruling on a, rejects an event too many. It returns the ruling to
+// carry out: r if the test event was taken, and one that keeps the events otherwise. ok is false when a's lease has
+// ended meanwhile and been dealt with.
+func (s *Stream) prove(a *attempt, r ruling) (_ ruling, ok bool) {
+	kept := ruling{n: r.rejected[0], rest: true, quiet: true}
+	s.mu.Lock()
+	if a.over {
+		s.mu.Unlock()
+		return kept, false
+	}
+	if s.state != StateEnabled || a.replaced {
+		s.mu.Unlock()
+		return kept, true // no attempt starts now; the same question comes up again later
+	}
+	test := s.newAttempt(a.lease)
+	s.mu.Unlock()
+	test.batch = []Event{s.testEvent(time.Now())}
+	ans, ok := s.run(test)
+	if !ok {
+		return kept, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.replaced = test.replaced
+	verdict := rule(ans, 1)
+	switch {
+	case verdict.delivered() == 1:
+		s.contrast.row = 0
+		return r, true
+	case len(verdict.rejected)+verdict.count > 0:
+		kept.verdict, kept.quiet, kept.err = sink.VerdictBlock, false, refusesAll(verdict.err)
+	default:
+		kept.verdict, kept.quiet, kept.err, kept.after = verdict.verdict, verdict.quiet, verdict.err, verdict.after
+	}
+	return kept, true
+}
+
+// refusesAll is the error of a destination that refused the test event with cause.
+func refusesAll(cause error) error {
+	e := &sink.Error{
+		Verdict: sink.VerdictBlock,
+		Err:     fmt.Errorf("%w: %w", errRefusesAll, cause),
+		Remedy:  "The destination does not take this kind of data: check the URL and its settings for the format of events.",
+	}
+	if inner, ok := errors.AsType[*sink.Error](cause); ok {
+		e.Code = inner.Code
+	}
+	return e
+}
+
+// testEvent is the event by which a destination is tried. It has no sequence number, so it leaves no hole.
+func (s *Stream) testEvent(now time.Time) Event {
+	return Event{
+		ID:           newID(now),
+		Time:         now.UTC(),
+		ObservedTime: now.UTC(),
+		StreamID:     s.id,
+		Action:       "auditstream.test",
+		Outcome:      OutcomeSuccess,
+		Actor:        Actor{ID: "auditstream", Type: ActorSystem},
+		Message:      "A test of this audit stream; nothing has happened.",
+	}
+}

@@ -1,0 +1,78 @@
+package auditstream
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/auditstream/auditstream/sink"
+)
+
+// An outlet is the sink that a destination opened. All fields but the first three are guarded by the Stream's lock.
+type outlet struct {
+	dst  sink.Destination
+	name string
+	sink sink.Sink
+
+	busy    bool // a Deliver is running, maybe on a lease that has ended long ago
+	retired bool // replaced, deleted or shut down: to be closed once it is not busy
+	closed  bool // Close has been called
+}
+
+// errNoDestination is the answer to Configure(nil).
+var errNoDestination = &sink.ConfigError{
+	Field:  "auditstream: Configure",
+	Reason: "the destination is nil: pass a driver's Config, or call Delete to stop streaming",
+}
+
+// openOutlet opens the sink of dst. A driver that panics costs an error and not the host.
+func openOutlet(dst sink.Destination) (o *outlet, err error) {
+	if dst == nil {
+		return nil, errNoDestination
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			o, err = nil, fmt.Errorf("auditstream: opening the destination panicked (%s)", panicText(p))
+		}
+	}()
+	opened, err := dst.Open()
+	if err != nil {
+		return nil, err
+	}
+	if opened == nil {
+		return nil, errors.New("auditstream: the destination opened no sink and returned no error: this is a fault of its driver")
+	}
+	return &outlet{dst: dst, name: dst.String(), sink: opened}, nil
+}
+
+// retire takes o out of use and closes its sink when no Deliver runs on it. It is called with the lock held.
+func (o *outlet) retire() {
+	o.retired = true
+	o.closeIfDone()
+}
+
+// closeIfDone closes the sink of a retired outlet unless a Deliver is still running: then it is called again after
+// that. Nobody waits for Close, which may be slow or hang.
+func (o *outlet) closeIfDone() {
+	closer, ok := o.sink.(io.Closer)
+	if !ok || !o.retired || o.busy || o.closed {
+		return
+	}
+	o.closed = true
+	go func() {
+		defer func() { _ = recover() }()
+		_ = closer.Close()
+	}()
+}
+
+// panicText describes what was panicked with, as far as it cannot hold an event or a secret: a text made by a driver or
+// a callback could.
+func panicText(p any) string {
+	if e, ok := p.(interface {
+		error
+		RuntimeError()
+	}); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("%T", p)
+}

@@ -1,0 +1,69 @@
+package auditstream
+
+import (
+	"github.com/auditstream/auditstream/internal/queue"
+)
+
+// doubleAfter is how many batches in a row a destination must take before the learnt size is doubled: often enough to
+// recover within seconds, seldom enough that a fixed limit costs one refused request in 16.
+const doubleAfter = 16
+
+// split remembers a range of events that the destination refused as a whole, and halves it, accepted or not, until one
+// event is left: log2(n)+2 further requests at most. If that one is refused alone, it is at fault. If none is, the
+// batch was too large, and the size that passed is kept.
+type split struct {
+	end    uint64 // sequence number of the range's last event; 0: there is no range
+	passed int    // bytes of the largest part taken since the range was refused
+	limit  int    // bytes of events that the destination is known to take at once; 0: no limit is known
+	streak int    // batches taken since limit was set or doubled
+}
+
+// bisecting reports whether there is a range to halve.
+func (p *split) bisecting() bool { return p.end != 0 }
+
+// part returns how many events to offer next, or 0 for a full batch.
+func (p *split) part(q *queue.Queue) int {
+	if p.end == 0 {
+		return 0
+	}
+	left := q.UnleasedThrough(p.end)
+	if left == 0 {
+		p.conclude(false) // overflow has dropped what was left
+		return 0
+	}
+	return max(left/2, 1)
+}
+
+// refused remembers that events through end were refused as a whole.
+func (p *split) refused(end uint64) {
+	if p.end == 0 {
+		p.passed = 0
+	}
+	p.end = end
+}
+
+// taken learns from a lease of events that was accepted whole.
+func (p *split) taken(l queue.Lease, batchBytes int) {
+	switch {
+	case p.end != 0:
+		p.passed = max(p.passed, l.Bytes)
+		if l.Last >= p.end {
+			p.conclude(false)
+		}
+	case p.limit > 0:
+		if p.streak++; p.streak >= doubleAfter {
+			p.streak = 0
+			if p.limit *= 2; p.limit >= batchBytes {
+				p.limit = 0
+			}
+		}
+	}
+}
+
+// conclude ends the range: with a culprit found, or with the lesson that it was too large.
+func (p *split) conclude(culprit bool) {
+	if !culprit && p.passed > 0 {
+		p.limit, p.streak = p.passed, 0
+	}
+	p.end, p.passed = 0, 0
+}

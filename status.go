@@ -1,0 +1,117 @@
+package auditstream
+
+import (
+	"time"
+
+	"github.com/auditstream/auditstream/internal/record"
+)
+
+// Status is one consistent snapshot of a Stream: whether it works, since when, why not, and what was lost.
+type Status struct {
+	// State is what the administrator asked for, Condition how delivery is going, each with the time it came about.
+	State          State
+	Condition      Condition
+	StateSince     time.Time
+	ConditionSince time.Time
+
+	// Destination names the provider, scheme, host and port; never a path, a query or user information. It is blank
+	// while there is no destination.
+	Destination string
+
+	// LastError is the last failure of an attempt, scrubbed of secrets. A *[sink.Error] among its causes has a Remedy.
+	// It stays after a recovery, with its time, and is blank after Delete.
+	LastError     error
+	LastErrorTime time.Time
+
+	// LastDelivery is when the destination last accepted an event; zero if it never has.
+	LastDelivery time.Time
+
+	// NextAttempt is when a retrying or blocked stream will make its next attempt; zero if none is due.
+	NextAttempt time.Time
+
+	// Queue is what waits for delivery.
+	Queue QueueStatus
+
+	// Totals is the ledger since New.
+	Totals Totals
+}
+
+// QueueStatus is what waits in the queue, the events of an attempt in progress included.
+type QueueStatus struct {
+	// Events is how many events are pending, Bytes how large they are, measured like Config.MaxEventBytes.
+	Events, Bytes int
+
+	// Oldest is when the oldest of them was published; zero if there is none.
+	Oldest time.Time
+}
+
+// Totals is the ledger of a Stream since New. In every snapshot
+//
+//	Accepted == Delivered + Rejected + Discarded + Pending
+//
+// and there is no other way for an event to leave.
+type Totals struct {
+	// Accepted counts the events that Publish took.
+	Accepted uint64
+	// Delivered counts those that the destination accepted.
+	Delivered uint64
+	// Rejected counts those that the destination refused for their content.
+	Rejected uint64
+	// Discarded counts those that the Stream dropped: the sum of the three below.
+	Discarded uint64
+	// Pending counts those that are still in the queue.
+	Pending uint64
+
+	// DiscardedOverflow counts the events dropped to make room, with DropOldest.
+	DiscardedOverflow uint64
+	// DiscardedDeleted counts the events that were queued when the stream was deleted.
+	DiscardedDeleted uint64
+	// DiscardedShutdown counts the events that Shutdown left behind and handed back.
+	DiscardedShutdown uint64
+
+	// RefusedFull counts the events that were never accepted because the queue was full.
+	RefusedFull uint64
+	// RefusedInactive counts the events that were never accepted because the stream was unconfigured, paused with
+	// Refuse, deleted or shut down.
+	RefusedInactive uint64
+	// RefusedInvalid counts the events that were never accepted because something in them could not be encoded.
+	RefusedInvalid uint64
+
+	// Repaired counts the strings of accepted events in which invalid UTF-8 was replaced by U+FFFD. It is no part of
+	// the ledger.
+	Repaired uint64
+}
+
+// Status returns one consistent snapshot. It never waits for a sink or a callback.
+func (s *Stream) Status() Status {
+	if !s.made() {
+		return Status{State: StateUnconfigured, Condition: ConditionHealthy}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := Status{
+		State:          s.state,
+		Condition:      s.condition,
+		StateSince:     s.stateSince,
+		ConditionSince: s.conditionSince,
+		LastError:      s.lastErr,
+		LastErrorTime:  s.lastErrTime,
+		LastDelivery:   s.lastDelivery,
+		Queue:          QueueStatus{Events: s.queue.Len(), Bytes: s.queue.Bytes()},
+		Totals:         s.totals,
+	}
+	if s.outlet != nil {
+		status.Destination = s.outlet.name
+	}
+	if s.state == StateEnabled && s.condition != ConditionHealthy && s.attempt == nil && s.queue.Len() > 0 {
+		status.NextAttempt = s.pace.notBefore
+	}
+	if rec, ok := s.queue.Oldest(); ok {
+		status.Queue.Oldest = record.ObservedTime(rec)
+	}
+	t := &status.Totals
+	t.Accepted = s.queue.LastSeq()
+	t.Pending = uint64(s.queue.Len()) //nolint:gosec // a length is never negative
+	t.Discarded = t.DiscardedOverflow + t.DiscardedDeleted + t.DiscardedShutdown
+	return status
+}

@@ -1,0 +1,92 @@
+package auditstream
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/auditstream/auditstream/sink"
+)
+
+// Test tries a destination before it is put to use: it opens a sink of its own from dst, or from the stream's current
+// destination if dst is nil, makes one attempt at delivering the event auditstream.test by the actor auditstream, and
+// closes the sink. The event carries no sequence number. Nothing else of the stream is touched: not its queue, ledger,
+// state or condition.
+//
+// Test returns nil when the destination accepted the event; what is wrong with dst, as [*sink.ConfigError] values; or
+// why the attempt failed, with a code and a remedy where a *[sink.Error] is among the causes. It waits for the sink
+// until ctx is done or Config.AttemptTimeout has passed. With a nil dst it returns ErrUnconfigured or ErrDeleted when
+// there is no current destination, and after Shutdown ErrShutdown.
+func (s *Stream) Test(ctx context.Context, dst sink.Destination) error {
+	if !s.made() {
+		return errNotMade
+	}
+	dst, err := s.candidate(dst)
+	if err != nil {
+		return err
+	}
+	o, err := openOutlet(dst)
+	if err != nil {
+		return err
+	}
+	attempt, stop := context.WithTimeoutCause(ctx, s.cfg.AttemptTimeout, errAttemptTimeout)
+	defer stop()
+	answers := make(chan answer, 1)
+	o.busy = true
+	go s.deliverTest(attempt, o, answers)
+	select {
+	case ans := <-answers:
+		return testResult(ans)
+	case <-attempt.Done():
+	}
+	select {
+	case ans := <-answers: // both at once: the answer says more
+		return testResult(ans)
+	default:
+		return fmt.Errorf("auditstream: the test was not answered: %w", cmp.Or(ctx.Err(), errAttemptTimeout))
+	}
+}
+
+// candidate returns the destination to test.
+func (s *Stream) candidate(dst sink.Destination) (sink.Destination, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing.begun:
+		return nil, ErrShutdown
+	case dst != nil:
+		return dst, nil
+	case s.outlet != nil:
+		return s.outlet.dst, nil
+	case s.state == StateDeleted:
+		return nil, ErrDeleted
+	}
+	return nil, ErrUnconfigured
+}
+
+// deliverTest is the goroutine of Test's attempt. The sink is closed when it has come back, whoever still waits.
+func (s *Stream) deliverTest(ctx context.Context, o *outlet, answers chan<- answer) {
+	ans := answer{err: errGoexit}
+	defer func() {
+		if p := recover(); p != nil {
+			ans = answer{err: &panicError{text: panicText(p)}}
+		}
+		answers <- ans
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		o.busy = false
+		o.retire()
+	}()
+	n, err := o.sink.Deliver(ctx, []Event{s.testEvent(time.Now())})
+	ans = answer{n: n, err: err, cause: context.Cause(ctx)}
+}
+
+// testResult is the error of Test for an answer.
+func testResult(ans answer) error {
+	r := rule(ans, 1)
+	if r.delivered() == 1 {
+		return nil
+	}
+	return r.err
+}
