@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -13,12 +14,13 @@ import (
 // only that address, can end the connection below it.
 type tracker struct {
 	net.Listener
-	mu    sync.Mutex
-	conns map[string]net.Conn
+	accepted *atomic.Int64 // counts over all openings of a gate
+	mu       sync.Mutex
+	conns    map[string]net.Conn
 }
 
-func newTracker(l net.Listener) *tracker {
-	return &tracker{Listener: l, conns: make(map[string]net.Conn)}
+func newTracker(l net.Listener, accepted *atomic.Int64) *tracker {
+	return &tracker{Listener: l, accepted: accepted, conns: make(map[string]net.Conn)}
 }
 
 // Accept implements [net.Listener].
@@ -27,6 +29,7 @@ func (t *tracker) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.accepted.Add(1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.conns[c.RemoteAddr().String()] = c

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"sync/atomic"
 )
 
 // gate is one loopback address of a server, which can be closed and opened again on the same port.
@@ -12,6 +13,8 @@ type gate struct {
 	addr   net.Addr // fixed once the gate has been open
 	memory bool
 	serve  func(*tracker) (stop func())
+
+	accepted atomic.Int64
 
 	// What follows belongs to the time between open and close.
 	pipe *pipeListener
@@ -43,7 +46,7 @@ func (g *gate) open() error {
 		}
 		g.addr = l.Addr()
 	}
-	g.stop = g.serve(newTracker(l))
+	g.stop = g.serve(newTracker(l, &g.accepted))
 	return nil
 }
 
@@ -104,6 +107,17 @@ func (s *server) SetOutage(down bool) error {
 		errs = append(errs, g.open())
 	}
 	return errors.Join(errs...)
+}
+
+// Connections returns how many connections the server has accepted, those that have ended included.
+func (s *server) Connections() int {
+	s.life.Lock()
+	defer s.life.Unlock()
+	n := int64(0)
+	for _, g := range s.gates {
+		n += g.accepted.Load()
+	}
+	return int(n)
 }
 
 // Close ends the server, its connections and its goroutines. What was recorded stays readable. Later calls do nothing.

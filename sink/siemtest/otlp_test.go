@@ -308,8 +308,8 @@ func TestOTLPScriptOverGRPC(t *testing.T) {
 		"dropped":         {siemtest.Drop(), codes.Unavailable},
 		"reset":           {siemtest.Reset(), codes.Unavailable},
 		"cut":             {siemtest.Cut(http.StatusOK, "x"), codes.Unavailable},
-		"nonsense": {siemtest.Answer{Header: http.Header{"Content-Type": {"application/x-protobuf"}}, Body: "x"}, codes.Internal},
-		"nothing":  {siemtest.Answer{}, codes.OK},
+		"nonsense":        {siemtest.Answer{Header: http.Header{"Content-Type": {"application/x-protobuf"}}, Body: "x"}, codes.Internal},
+		"nothing":         {siemtest.Answer{}, codes.OK},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -189,6 +189,7 @@ func TestOutageRefusesAndReturnsToThePort(t *testing.T) {
 		assert.Equal(t, url, s.URL())
 		assert.Equal(t, http.StatusOK, post(s).send(t, c).status)
 		assert.Len(t, s.Events(), 2)
+		assert.Equal(t, 2, s.Connections())
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -205,9 +206,7 @@ func TestSplunkRefusesBadRequests(t *testing.T) {
 			if test.channel != "" {
 				r.header["X-Splunk-Request-Channel"] = test.channel
 			}
-			for k, v := range test.header {
-				r.header[k] = v
-			}
+			maps.Copy(r.header, test.header)
 			resp := r.send(t, c)
 			assert.Equal(t, test.status, resp.status)
 			var body struct{ Code int }
