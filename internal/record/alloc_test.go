@@ -88,12 +88,3 @@ func BenchmarkDecode(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/512, "ns/event")
 }
-
-func BenchmarkAppendID(b *testing.B) {
-	now := time.Now()
-	var buf [idLength]byte
-	b.ReportAllocs()
-	for b.Loop() {
-		AppendID(buf[:0], now)
-	}
-}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"time"
-	"unicode/utf8"
 
 	"github.com/auditstream/auditstream/sink"
 )
@@ -252,6 +251,10 @@ func (r *reader) nonZero(n int) string {
 }
 
 func (r *reader) uvarint() uint64 {
+	if r.at < len(r.rec) && r.rec[r.at] < 0x80 && r.wrong == "" {
+		r.at++
+		return uint64(r.rec[r.at-1])
+	}
 	var n uint64
 	for shift := 0; shift < 64; shift += 7 {
 		b := r.byte()
@@ -278,7 +281,7 @@ func (r *reader) length() int { return r.shortCount(1) }
 
 func (r *reader) string() string {
 	s := r.bytes(r.length())
-	if !utf8.ValidString(s) {
+	if !valid(s) {
 		r.fail("a string is not UTF-8")
 	}
 	return s

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"encoding/binary"
 	"math"
 	"strconv"
 
@@ -206,7 +205,7 @@ func (enc *Encoder) targets(list []sink.Target) *Error {
 	if len(list) > enc.room()/valueSize {
 		return enc.tooLargeAt("Targets", "[]sink.Target")
 	}
-	enc.buf = binary.AppendUvarint(enc.buf, uint64(len(list)))
+	enc.buf = appendLength(enc.buf, len(list))
 	for i := range list {
 		t := &list[i]
 		if !enc.charge(valueSize) || !enc.text(t.ID) || !enc.text(string(t.Type)) || !enc.text(t.Name) {
@@ -220,7 +219,7 @@ func (enc *Encoder) changes(list []sink.Change) *Error {
 	if len(list) > enc.room()/(2*valueSize) {
 		return enc.tooLargeAt("Changes", "[]sink.Change")
 	}
-	enc.buf = binary.AppendUvarint(enc.buf, uint64(len(list)))
+	enc.buf = appendLength(enc.buf, len(list))
 	enc.frames[0] = frame{}
 	enc.depth = 1
 	for i := range list {

@@ -67,23 +67,23 @@ func planOf(t reflect.Type) *plan {
 }
 
 func newPlan(t reflect.Type) *plan {
-	// An interface has the methods of what it holds, which may be more than it says, and a pointer to an interface has
-	// none: look at what it holds.
-	if t.Kind() == reflect.Interface {
+	// Pointers and interfaces have the methods of what is behind them, so that is where to look. A pointer's methods are
+	// found again there: receiver takes the address.
+	if t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer {
 		return &plan{}
 	}
 	p := reflect.PointerTo(t)
 	switch {
-	case t.Implements(logValuerType):
-		return &plan{form: formLogValuer}
 	case p.Implements(logValuerType):
-		return &plan{form: formLogValuer, byPointer: true}
+		return &plan{form: formLogValuer, byPointer: !t.Implements(logValuerType)}
 	case t == slogValueType:
 		return &plan{form: formValue}
-	case slices.Contains(otherTypes, t), t.Implements(errorType), t.Implements(textMarshalerType):
+	case slices.Contains(otherTypes, t):
 		return &plan{form: formOther}
+	case p.Implements(errorType):
+		return &plan{form: formOther, byPointer: !t.Implements(errorType)}
 	case p.Implements(textMarshalerType):
-		return &plan{form: formOther, byPointer: true}
+		return &plan{form: formOther, byPointer: !t.Implements(textMarshalerType)}
 	case t.Kind() == reflect.Struct:
 		return &plan{fields: structFields(t)}
 	}

@@ -157,7 +157,8 @@ func (enc *Encoder) putForm(v reflect.Value, plan *plan) *Error {
 	if plan.form == formKind {
 		return enc.putKind(v, plan)
 	}
-	switch x := receiver(v, plan).(type) {
+	x := receiver(v, plan)
+	switch x := x.(type) {
 	case time.Time:
 		return enc.putTime(x)
 	case time.Duration:
@@ -176,14 +177,12 @@ func (enc *Encoder) putForm(v reflect.Value, plan *plan) *Error {
 		return enc.putNumber(string(x))
 	case json.RawMessage:
 		return enc.putJSON(x)
-	case encoding.TextMarshaler:
-		text, err := enc.marshalText(x, v.Type())
-		if err != nil {
-			return err
-		}
-		return enc.putString(text)
 	}
-	return enc.putKind(v, plan)
+	text, err := enc.marshalText(x.(encoding.TextMarshaler), v.Type()) //nolint:forcetypeassert // what is left of the form.
+	if err != nil {
+		return err
+	}
+	return enc.putString(text)
 }
 
 // marshalText returns the text of x, which is a v, or a pointer to one.

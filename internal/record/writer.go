@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // The tags of the values in a record.
@@ -61,15 +60,23 @@ func (enc *Encoder) text(s string) bool {
 	if len(s) > enc.room() {
 		return false
 	}
-	if !utf8.ValidString(s) {
+	if !valid(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
-		enc.repaired++
+		if enc.repaired++; len(s) > enc.room() {
+			return false
+		}
 	}
-	if !enc.charge(len(s)) {
-		return false
-	}
-	enc.buf = append(binary.AppendUvarint(enc.buf, uint64(len(s))), s...)
+	enc.size += len(s)
+	enc.buf = append(appendLength(enc.buf, len(s)), s...)
 	return true
+}
+
+// appendLength appends n as a varint.
+func appendLength(dst []byte, n int) []byte {
+	if n < 0x80 {
+		return append(dst, byte(n))
+	}
+	return binary.AppendUvarint(dst, uint64(n)) //nolint:gosec // never negative.
 }
 
 // tag begins a value.
@@ -143,7 +150,7 @@ func (enc *Encoder) putBytes(b []byte) *Error {
 	if !enc.tag(tagBytes) || !enc.charge(len(b)) {
 		return enc.tooLarge("[]byte")
 	}
-	enc.buf = append(binary.AppendUvarint(enc.buf, uint64(len(b))), b...)
+	enc.buf = append(appendLength(enc.buf, len(b)), b...)
 	return nil
 }
 

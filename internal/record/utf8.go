@@ -1,0 +1,31 @@
+package record
+
+import "unicode/utf8"
+
+// valid is utf8.ValidString for the strings of events, which are short and nearly always ASCII: those take a quarter of
+// the time, because the last bytes are looked at in one word with some before them instead of one by one. It is half of
+// what Append and Decode do.
+func valid(s string) bool { return isASCII(s) || utf8.ValidString(s) }
+
+func isASCII(s string) bool {
+	const high = 0x8080808080808080
+	if len(s) < 8 {
+		var bits byte
+		for i := range len(s) {
+			bits |= s[i]
+		}
+		return bits < utf8.RuneSelf
+	}
+	bits := word(s[len(s)-8:])
+	for ; len(s) > 8; s = s[8:] {
+		bits |= word(s)
+	}
+	return bits&high == 0
+}
+
+// word returns the first eight bytes of s. The compiler makes one load of it.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
