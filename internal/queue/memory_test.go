@@ -118,3 +118,14 @@ func TestNoAllocationPerEvent(t *testing.T) {
 	// A lease and its list of spans, for each of four batches.
 	assert.LessOrEqual(t, testing.AllocsPerRun(100, cycle), 8.0, "allocations for 1000 events")
 }
+
+func TestTheListOfSpansShrinks(t *testing.T) {
+	q := New(roomy)
+	rec := make([]byte, chunkSize/8) // A chunk and a span each.
+	for range 2 * keepSpans {
+		q.Put(rec, 1)
+	}
+	assert.Equal(t, 2*keepSpans, q.unleased.len())
+	commit(t, q, 2*keepSpans)
+	assert.LessOrEqual(t, cap(q.unleased.buf), keepSpans)
+}
