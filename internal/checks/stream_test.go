@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -55,9 +56,29 @@ type model struct {
 	published int      // events handed to Publish and the like
 	accepted  []string // ids by sequence, from 1
 	refused   int
-	rejected  []auditstream.Rejection
-	counted   uint64
-	told      []auditstream.Transition
+
+	mu      sync.Mutex
+	counted uint64 // events told to OnReject
+	told    []auditstream.Transition
+}
+
+func (m *model) onReject(r auditstream.Rejection) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counted += r.Count
+}
+
+func (m *model) onTransition(tr auditstream.Transition) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.told = append(m.told, tr)
+}
+
+// heard returns what the callbacks were told.
+func (m *model) heard() (rejections uint64, transitions []auditstream.Transition) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.counted, slices.Clone(m.told)
 }
 
 func newModel(rt *rapid.T) *model {
@@ -67,8 +88,8 @@ func newModel(rt *rapid.T) *model {
 		Overflow:     rapid.SampledFrom([]auditstream.Overflow{auditstream.RefuseNew, auditstream.DropOldest}).Draw(rt, "Overflow"),
 		WhilePaused:  rapid.SampledFrom([]auditstream.PausePolicy{auditstream.Hold, auditstream.Refuse}).Draw(rt, "WhilePaused"),
 		StartPaused:  rapid.Bool().Draw(rt, "StartPaused"),
-		OnReject:     func(r auditstream.Rejection) { m.rejected = append(m.rejected, r); m.counted += r.Count },
-		OnTransition: func(tr auditstream.Transition) { m.told = append(m.told, tr) },
+		OnReject:     m.onReject,
+		OnTransition: m.onTransition,
 	}
 	m.cfg.BatchEvents = rapid.IntRange(1, m.cfg.QueueEvents).Draw(rt, "BatchEvents")
 	var err error
@@ -189,7 +210,8 @@ func (m *model) flush(rt *rapid.T) {
 		require.ErrorIs(rt, err, auditstream.ErrDeleted)
 	case err == nil:
 		require.Zero(rt, pending)
-		require.Equal(rt, m.stream.Status().Totals.Rejected, m.counted, "rejections are handed over before Flush returns")
+		rejected, _ := m.heard()
+		require.Equal(rt, m.stream.Status().Totals.Rejected, rejected, "rejections are handed over before Flush returns")
 	case m.state == auditstream.StatePaused:
 		require.ErrorIs(rt, err, auditstream.ErrPaused)
 		require.NotZero(rt, pending)
@@ -221,18 +243,19 @@ func (m *model) check(rt *rapid.T) {
 	require.EqualValues(rt, m.refused, l.RefusedFull+l.RefusedInactive)
 	require.EqualValues(rt, l.Pending, status.Queue.Events)
 	require.LessOrEqual(rt, status.Queue.Events, m.cfg.QueueEvents)
-	require.Equal(rt, l.Rejected, m.counted, "every rejection is told")
+	rejected, told := m.heard()
+	require.Equal(rt, l.Rejected, rejected, "every rejection is told")
 	require.Equal(rt, status.Queue.Events == 0, status.Queue.Oldest.IsZero())
 	m.dst.check(rt, m)
-	for i, tr := range m.told {
+	for i, tr := range told {
 		if i > 0 {
-			require.Equal(rt, m.told[i-1].To, tr.From, "transitions follow each other")
-			require.Equal(rt, m.told[i-1].ToCondition, tr.FromCondition)
+			require.Equal(rt, told[i-1].To, tr.From, "transitions follow each other")
+			require.Equal(rt, told[i-1].ToCondition, tr.FromCondition)
 		}
 	}
-	if len(m.told) > 0 {
-		require.Equal(rt, status.State, m.told[len(m.told)-1].To)
-		require.Equal(rt, status.Condition, m.told[len(m.told)-1].ToCondition)
+	if n := len(told); n > 0 {
+		require.Equal(rt, status.State, told[n-1].To)
+		require.Equal(rt, status.Condition, told[n-1].ToCondition)
 	}
 }
 
@@ -261,6 +284,8 @@ func (m *model) finish(rt *rapid.T) {
 			require.Equal(rt, m.accepted[e.Sequence-1], e.ID)
 		}
 	}
+	m.dst.mu.Lock()
+	defer m.dst.mu.Unlock()
 	require.Equal(rt, m.dst.opened, m.dst.closed, "every sink is closed, once")
 }
 
@@ -347,6 +372,8 @@ func (d *destination) String() string { return "model" }
 
 // check reports what the sinks have seen. Everything is at rest: the model has waited.
 func (d *destination) check(rt *rapid.T, m *model) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	require.Empty(rt, d.problems)
 	if n := len(d.last); n > 0 {
 		require.LessOrEqual(rt, n, m.cfg.BatchEvents)
