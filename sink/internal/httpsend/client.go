@@ -1,0 +1,164 @@
+package httpsend
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/internal/scrub"
+	"github.com/auditstream/auditstream/sink/internal/settings"
+)
+
+// maxConnAge is how long a connection is used. A load balancer that got a new member, or a name that moved, is noticed
+// no later; a busy stream would otherwise stay on one connection for ever.
+const maxConnAge = 5 * time.Minute
+
+// userAgent is the User-Agent header unless the configuration has one.
+const userAgent = "auditstream"
+
+// Options say how a [Client] reaches its destination. They are taken as checked by package settings.
+type Options struct {
+	// URL is where requests go. User information becomes an Authorization header, unless Header has one.
+	URL *url.URL
+
+	// Header goes with every request.
+	Header http.Header
+
+	// TLS is the client's side of TLS. It is cloned. Defaults to the system's roots and TLS 1.2 at least.
+	TLS *tls.Config
+
+	// Network is the host's policy.
+	Network sink.Network
+
+	// Scrub removes the secrets of the configuration from texts.
+	Scrub *scrub.Scrubber
+
+	// Gzip compresses requests and sets their Content-Encoding.
+	Gzip bool
+
+	_ struct{}
+}
+
+// Client sends requests to one destination. Its zero value is not usable; make one with [New]. It is safe for
+// concurrent use, owns no goroutine and dials nothing before the first request, and gives back its connections 25 s
+// after the last.
+type Client struct {
+	// A closure, because the URL and the headers hold secrets and a Client is part of a sink that somebody may print.
+	target    func() (*url.URL, http.Header)
+	address   string // host:port of the URL
+	scrub     *scrub.Scrubber
+	gzip      bool
+	transport *http.Transport
+
+	mu     sync.Mutex
+	oldest time.Time // when the oldest connection that may be in use was dialled
+	leave  bool      // the connections in use lead to a server that asked to be left alone
+}
+
+// New returns a Client. It does no I/O.
+func New(o Options) *Client {
+	c := &Client{address: settings.HostPort(o.URL), scrub: o.Scrub, gzip: o.Gzip}
+	u, header := prepare(o)
+	c.target = func() (*url.URL, http.Header) { return u, header }
+	c.transport = newTransport(o, c.dialled)
+	return c
+}
+
+// prepare returns the URL as the transport takes it, and the headers of every request.
+func prepare(o Options) (*url.URL, http.Header) {
+	u, header := *o.URL, maps.Clone(o.Header)
+	if header == nil {
+		header = make(http.Header)
+	}
+	if u.User != nil {
+		if header.Get("Authorization") == "" {
+			password, _ := u.User.Password()
+			pair := []byte(u.User.Username() + ":" + password)
+			header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString(pair))
+		}
+		u.User = nil
+	}
+	if header.Get("User-Agent") == "" {
+		header.Set("User-Agent", userAgent)
+	}
+	if o.Gzip {
+		header.Set("Content-Encoding", "gzip")
+	}
+	return &u, header
+}
+
+// Post sends body in one request, with the headers of extra besides those of the Client, and returns the answer whatever
+// its status; see [Classify]. The body is compressed if the Client compresses; it is not touched after Post has
+// returned.
+//
+// Without an answer it returns the error of ctx, if ctx has ended, or a [*sink.Error].
+func (c *Client) Post(ctx context.Context, body []byte, extra http.Header) (*Response, error) {
+	c.renew()
+	p := newPayload(body, c.gzip)
+	defer p.release()
+	resp, err := c.transport.RoundTrip(c.request(ctx, p, extra))
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, Diagnose(err, c.address, c.scrub)
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable:
+		c.moveOn()
+	}
+	return c.read(resp), nil
+}
+
+func (c *Client) request(ctx context.Context, p *payload, extra http.Header) *http.Request {
+	u, header := c.target()
+	header = maps.Clone(header)
+	maps.Copy(header, extra)
+	req := &http.Request{
+		Method: http.MethodPost, URL: u, Host: u.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: p.reader(), ContentLength: int64(len(p.data)), GetBody: p.replay,
+	}
+	return req.WithContext(ctx)
+}
+
+// Close gives back the connections. The Client stays usable.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// renew closes the connections that shall not be used again. It runs before an attempt, because a connection becomes
+// idle only some time after its answer was read, and cannot be closed before.
+func (c *Client) renew() {
+	c.mu.Lock()
+	old := !c.oldest.IsZero() && time.Since(c.oldest) >= maxConnAge
+	again := old || c.leave
+	if again {
+		c.oldest, c.leave = time.Time{}, false
+	}
+	c.mu.Unlock()
+	if again {
+		c.transport.CloseIdleConnections()
+	}
+}
+
+// moveOn lets the next attempt dial: a balancer may give it another server than the one that is too busy to answer.
+func (c *Client) moveOn() {
+	c.mu.Lock()
+	c.leave = true
+	c.mu.Unlock()
+}
+
+// dialled notes that a connection was made.
+func (c *Client) dialled() {
+	c.mu.Lock()
+	if c.oldest.IsZero() {
+		c.oldest = time.Now()
+	}
+	c.mu.Unlock()
+}
