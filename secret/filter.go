@@ -17,9 +17,9 @@ func total(f func(in string) string) apply {
 	return func(_ *work, in string) (string, error) { return f(in), nil }
 }
 
-// maxWork bounds the steps that the regular expressions of one rendering may take. It is a few seconds at the very
-// worst, and thousands of times what a token of an ordinary length needs.
-const maxWork = 1 << 29
+// maxWork bounds the steps that the regular expressions of one rendering may take: well under a second at the worst, and
+// more than any plausible pattern needs for a secret of a few kilobytes.
+const maxWork = 1 << 25
 
 // A work is what is left of maxWork.
 type work struct{ left int }

@@ -6,6 +6,7 @@ import (
 	"regexp/syntax"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxPattern bounds the states of a regular expression with its repetitions written out: x{1000} has a thousand. The
@@ -14,19 +15,19 @@ const maxPattern = 2000
 
 const notRE2 = "not an RE2 regular expression, "
 
-var errWork = errors.New("the regular expression takes too long on a text of this length: write a simpler one")
+var errWork = errors.New("the regular expression takes too long on a text of this length: write a simpler one, at best without * and +")
 
 func bindReplace(args []argument) (apply, *argumentError) {
-	re, cost, err := compilePattern(args[0])
+	p, err := compilePattern(args[0])
 	if err != nil {
 		return nil, err
 	}
 	var with substitution
 	if len(args) > 1 {
-		with = parseSubstitution(args[1].text, groups(re))
+		with = parseSubstitution(args[1].text, groups(p.Regexp))
 	}
 	return func(w *work, in string) (string, error) {
-		matches, err := w.findAll(re, cost, in)
+		matches, err := w.findAll(p, in)
 		if err != nil {
 			return "", err
 		}
@@ -47,9 +48,16 @@ func bindReplace(args []argument) (apply, *argumentError) {
 	}, nil
 }
 
-// compilePattern compiles the expression and estimates how many states it has, which is done before compiling because
-// a few characters can stand for a million of them.
-func compilePattern(arg argument) (*regexp.Regexp, int, *argumentError) {
+// A pattern is a regular expression and what it costs.
+type pattern struct {
+	*regexp.Regexp
+	states int // about how many it has
+	reach  int // how many bytes a match has at most, or a negative number when there is no bound
+}
+
+// compilePattern compiles a regular expression. Its size is estimated before that, because a few characters can stand
+// for a million states.
+func compilePattern(arg argument) (*pattern, *argumentError) {
 	tree, err := syntax.Parse(arg.text, syntax.Perl)
 	if err != nil {
 		// The error quotes the pattern, so only its code, a fixed text, goes on.
@@ -57,23 +65,22 @@ func compilePattern(arg argument) (*regexp.Regexp, int, *argumentError) {
 		if e, ok := errors.AsType[*syntax.Error](err); ok {
 			reason = string(e.Code)
 		}
-		return nil, 0, arg.bad(notRE2 + reason)
-	}
-	cost := states(tree)
-	if cost > maxPattern {
-		return nil, 0, arg.bad(notRE2 + "too large with its repetitions written out")
+		return nil, arg.bad(notRE2 + reason)
 	}
 	for _, name := range tree.CapNames() {
 		if name != "" && '0' <= name[0] && name[0] <= '9' {
 			// .NET takes such a name for a number.
-			return nil, 0, arg.bad(notRE2 + "the name of a group begins with a digit")
+			return nil, arg.bad(notRE2 + "the name of a group begins with a digit")
 		}
 	}
-	re, err := regexp.Compile(arg.text)
-	if err != nil {
-		return nil, 0, arg.bad(notRE2 + "too large")
+	p := &pattern{states: states(tree), reach: reach(tree)}
+	if p.states > maxPattern {
+		return nil, arg.bad("the regular expression is too large with its repetitions written out")
 	}
-	return re, cost, nil
+	if p.Regexp, err = regexp.Compile(arg.text); err != nil {
+		return nil, arg.bad(notRE2 + "too large")
+	}
+	return p, nil
 }
 
 // states estimates the size of a regular expression.
@@ -82,29 +89,59 @@ func states(re *syntax.Regexp) int {
 	for _, sub := range re.Sub {
 		n += states(sub)
 	}
-	switch re.Op { //nolint:exhaustive // Every other operator is one state.
+	switch re.Op {
 	case syntax.OpLiteral:
 		n += len(re.Rune)
 	case syntax.OpRepeat:
 		n *= max(re.Min+1, re.Max)
+	default: // one state and those of its operands
 	}
 	return n
 }
 
-// findAll returns all matches of re in s. A search may look at all that is left of s before it settles for a short
-// match, so what it may cost in all is the number of matches times the length times the number of states; a text with
-// more matches than that leaves room for is refused.
-func (w *work) findAll(re *regexp.Regexp, cost int, s string) ([][]int, error) {
-	search := cost * (len(s) + 1)
-	most := w.left / search
-	if most == 0 {
+// reach returns how many bytes a match has at most, or a negative number when there is no bound.
+func reach(re *syntax.Regexp) int {
+	sum, most := 0, 0
+	for _, sub := range re.Sub {
+		n := reach(sub)
+		if n < 0 {
+			return n
+		}
+		sum, most = sum+n, max(most, n)
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		return utf8.UTFMax * len(re.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return utf8.UTFMax
+	case syntax.OpStar, syntax.OpPlus:
+		return -1
+	case syntax.OpRepeat:
+		return sum * re.Max // which is -1 for no bound
+	case syntax.OpAlternate:
+		return most
+	default: // a sequence, a group, an option, or an assertion
+		return sum
+	}
+}
+
+// findAll returns all matches of p in s. Whatever it is given, the time that it takes is bounded: all searches together
+// pass over s once, and each may look beyond the match that it settles for, as far as a match could reach. Every byte
+// costs as many steps as p has states. A text with more matches than the steps that are left allow is refused.
+func (w *work) findAll(p *pattern, s string) ([][]int, error) {
+	pass, look := len(s)+1, len(s)+1
+	if p.reach >= 0 {
+		look = min(look, p.reach+1)
+	}
+	most := (w.left/p.states - pass) / look
+	if most <= 0 {
 		return nil, errWork
 	}
-	matches := re.FindAllStringSubmatchIndex(s, most)
+	matches := p.FindAllStringSubmatchIndex(s, most)
 	if len(matches) == most {
 		return nil, errWork
 	}
-	w.left -= search * (len(matches) + 1)
+	w.left -= p.states * (pass + look*len(matches))
 	return matches, nil
 }
 
