@@ -10,7 +10,7 @@ import (
 )
 
 // commit answers for the oldest n unleased events.
-func commit(t testing.TB, q *Queue, n int) {
+func commit(t *testing.T, q *Queue, n int) {
 	t.Helper()
 	for n > 0 {
 		l, ok := q.Lease(min(n, 512), 1<<30)

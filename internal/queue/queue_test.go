@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"math"
 	"strconv"
 	"testing"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // roomy never refuses what a test puts in.
-var roomy = Limits{Events: 1 << 30, Bytes: 1 << 40}
+var roomy = Limits{Events: 1 << 30, Bytes: math.MaxInt}
 
 // fill puts n events of size 1 whose records are their sequence numbers in decimal.
 func fill(t *testing.T, q *Queue, n int) {
@@ -52,7 +53,7 @@ func TestPutHoldsBothBoundsExactly(t *testing.T) {
 		{"bytes to the last one", Limits{Events: 9, Bytes: 10}, []int{4, 6, 1}, []bool{true, true, false}},
 		{"a smaller one still fits", Limits{Events: 9, Bytes: 10}, []int{4, 7, 6}, []bool{true, false, true}},
 		{"size 0 takes a place but no bytes", Limits{Events: 3, Bytes: 5}, []int{5, 0, 1}, []bool{true, true, false}},
-		{"a size near the largest int does not overflow", Limits{Events: 3, Bytes: 10}, []int{5, 1<<63 - 1}, []bool{true, false}},
+		{"a size near the largest int does not overflow", Limits{Events: 3, Bytes: 10}, []int{5, math.MaxInt}, []bool{true, false}},
 		{"no limits, no room", Limits{}, []int{0}, []bool{false}},
 	}
 	for _, tt := range tests {
