@@ -22,7 +22,7 @@ func FuzzAppend(f *testing.F) {
 	f.Add("id", "user.sign_in", "key", "text", []byte{1, 2}, int64(5), uint64(6), 7.5, int64(1_700_000_000), int64(1_500_000_000))
 	f.Add("", "\x00\x1f\x7f\x80", "\u2028", "\xff\xed\xa0\x80", []byte(nil), int64(math.MinInt64), uint64(math.MaxUint64),
 		math.Inf(-1), int64(math.MinInt64), int64(math.MinInt64))
-	f.Add("\"", "\\", "\u202e\u2066", "</script>", []byte("\n"), int64(1<<53), uint64(1<<53+1), -0.0,
+	f.Add("\"", "\\", "\u202e\u2066", "</script>", []byte("\n"), int64(1<<53), uint64(1<<53+1), math.Copysign(0, -1),
 		int64(math.MaxInt64), int64(999_999_999))
 	f.Fuzz(func(t *testing.T, id, action, key, text string, raw []byte, i int64, u uint64, x float64, sec, nsec int64) {
 		at := time.Unix(sec, nsec%1_000_000_000)

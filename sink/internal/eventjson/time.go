@@ -54,7 +54,7 @@ func appendTime(dst []byte, t time.Time) []byte {
 
 // appendSeconds appends d as a number of seconds.
 func appendSeconds(dst []byte, d time.Duration) []byte {
-	magnitude := uint64(d)
+	magnitude := uint64(d) //nolint:gosec // The sign follows, and two's complement has room for the smallest duration.
 	if d < 0 {
 		dst = append(dst, '-')
 		magnitude = -magnitude
@@ -72,7 +72,7 @@ func AppendDecimals(dst []byte, nanos uint64) []byte {
 	}
 	dst = append(dst, '.')
 	for unit := uint64(100_000_000); nanos > 0; unit /= 10 {
-		dst = append(dst, '0'+byte(nanos/unit))
+		dst = append(dst, hexDigits[nanos/unit])
 		nanos %= unit
 	}
 	return dst
