@@ -16,14 +16,13 @@ import (
 
 // forms is everything to look for, in lower case.
 type forms struct {
-	shorts  []string // secrets too short to be looked for
-	whole   []string // looked for as a whole only
-	parts   []string // looked for in parts of at least shortest bytes
-	windows map[[shortest]byte]struct{}
+	shorts []string // secrets too short to be looked for
+	whole  []string // looked for as a whole only
+	parts  []string // looked for in parts of at least shortest bytes
 }
 
 func collect(src Sources) *forms {
-	f := &forms{windows: make(map[[shortest]byte]struct{})}
+	f := &forms{}
 	for _, v := range src.Secrets {
 		f.addSecret(credential(v.Reveal()))
 	}
@@ -80,9 +79,6 @@ func (f *forms) addForms(s string) {
 			continue
 		}
 		f.parts = append(f.parts, form)
-		for i := range len(form) - shortest + 1 {
-			f.windows[[shortest]byte([]byte(form[i:i+shortest]))] = struct{}{}
-		}
 	}
 }
 
@@ -180,8 +176,12 @@ func urlParts(v secret.Value) []string {
 		password, _ := u.User.Password()
 		parts = append(parts, u.User.Username(), password)
 	}
-	parts = append(parts, strings.Split(u.EscapedPath(), "/")...)
-	parts = append(parts, strings.Split(u.Path, "/")...)
+	for segment := range strings.SplitSeq(u.EscapedPath(), "/") {
+		parts = append(parts, segment)
+		if plain, err := url.PathUnescape(segment); err == nil {
+			parts = append(parts, plain)
+		}
+	}
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok {

@@ -11,20 +11,20 @@ const ellipsis = "…"
 
 // quote returns text in the form of [strconv.Quote], cut between runes so that the whole takes at most maxOutput bytes.
 func quote(text string) string {
+	if whole := strconv.Quote(text); len(whole) <= maxOutput {
+		return whole
+	}
 	var b strings.Builder
 	b.WriteByte('"')
-	for i, r := range text {
+	for _, r := range text {
 		q := strconv.Quote(string(r))
-		q = q[1 : len(q)-1]
-		room := maxOutput - b.Len() - len(`"`)
-		last := i+utf8.RuneLen(r) == len(text)
-		if len(q) > room || (!last && len(q)+len(ellipsis) > room) {
-			b.WriteString(ellipsis)
+		q = q[1 : len(q)-1] // an escape is as whole as a rune
+		if b.Len()+len(q)+len(ellipsis)+len(`"`) > maxOutput {
 			break
 		}
 		b.WriteString(q)
 	}
-	b.WriteByte('"')
+	b.WriteString(ellipsis + `"`)
 	return b.String()
 }
 

@@ -1,6 +1,7 @@
 package scrub
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -36,11 +37,39 @@ func (f *forms) replace(text string) string {
 }
 
 // markWindows finds every part of at least shortest bytes: a secret, one that somebody cut, and one of two that were
-// joined all have such parts.
+// joined all have such parts. The table is of the text, which is short as a rule, and not of the forms.
 func (f *forms) markWindows(low string, hidden []bool) {
-	for i := range max(0, len(low)-shortest+1) {
-		if _, ok := f.windows[[shortest]byte([]byte(low[i:i+shortest]))]; ok {
+	shared := make(map[window]bool)
+	for w := range windows(low) {
+		shared[w] = false
+	}
+	for _, p := range f.parts {
+		for w := range windows(p) {
+			if _, ok := shared[w]; ok {
+				shared[w] = true
+			}
+		}
+	}
+	i := 0
+	for w := range windows(low) {
+		if shared[w] {
 			mark(hidden, i, i+shortest)
+		}
+		i++
+	}
+}
+
+type window [shortest]byte
+
+// windows returns every piece of shortest bytes of s, in order.
+func windows(s string) iter.Seq[window] {
+	return func(yield func(window) bool) {
+		var w window
+		for i := range len(s) - shortest + 1 {
+			copy(w[:], s[i:])
+			if !yield(w) {
+				return
+			}
 		}
 	}
 }
