@@ -85,18 +85,18 @@ func compilePattern(arg argument) (*pattern, *argumentError) {
 
 // states estimates the size of a regular expression.
 func states(re *syntax.Regexp) int {
-	n := 1
+	n := 0
 	for _, sub := range re.Sub {
 		n += states(sub)
 	}
 	switch re.Op {
 	case syntax.OpLiteral:
-		n += len(re.Rune)
+		return len(re.Rune)
 	case syntax.OpRepeat:
-		n *= max(re.Min+1, re.Max)
-	default: // one state and those of its operands
+		return n * max(re.Min+1, re.Max)
+	default:
+		return n + 1
 	}
-	return n
 }
 
 // reach returns how many bytes a match has at most, or a negative number when there is no bound.
