@@ -46,11 +46,15 @@ func (e *dialError) Error() string { return "dial " + e.address + ": " + e.err.E
 // Unwrap returns the cause.
 func (e *dialError) Unwrap() error { return e.err }
 
-// proxyError is a proxy's refusal to connect.
-type proxyError struct{ status int }
+// ProxyError is a proxy's refusal to connect, for [Diagnose] to word. Drivers that speak to proxies themselves return
+// one as a pointer.
+type ProxyError struct {
+	// Status is the status code of the proxy's answer to CONNECT.
+	Status int
+}
 
 // Error implements [error].
-func (e *proxyError) Error() string { return "the proxy answered " + statusText(e.status) }
+func (e *ProxyError) Error() string { return "the proxy answered " + statusText(e.Status) }
 
 // Diagnose returns the [*sink.Error] for a request to address, as host:port, that ended without an answer though its
 // context had not. The error is built anew from the kind of the failure: texts of net/http repeat what a server sent.
@@ -90,12 +94,12 @@ func (d diagnosis) block(code, remedy, format string, args ...any) *sink.Error {
 // proxy words what a proxy said to CONNECT, or in the SOCKS protocol.
 func (d diagnosis) proxy() *sink.Error {
 	const remedy = "Check the proxy in the server's network settings, its user name and password, and what it allows."
-	if pe, ok := errors.AsType[*proxyError](d.err); ok {
-		code := strconv.Itoa(pe.status)
-		if e := classify(&Response{Status: pe.status}); e != nil && e.Verdict == sink.VerdictBlock {
-			return d.block(code, remedy, "the proxy refused to connect: it answered %s", statusText(pe.status))
+	if pe, ok := errors.AsType[*ProxyError](d.err); ok {
+		code := strconv.Itoa(pe.Status)
+		if e := classify(&Response{Status: pe.Status}); e != nil && e.Verdict == sink.VerdictBlock {
+			return d.block(code, remedy, "the proxy refused to connect: it answered %s", statusText(pe.Status))
 		}
-		return d.retry(code, remedy, "the proxy could not connect: it answered %s", statusText(pe.status))
+		return d.retry(code, remedy, "the proxy could not connect: it answered %s", statusText(pe.Status))
 	}
 	op, ok := errors.AsType[*net.OpError](d.err)
 	if !ok || !strings.HasPrefix(op.Op, "socks") {
@@ -179,7 +183,7 @@ func (d diagnosis) alert(text string) *sink.Error {
 
 // dial finds why no connection was made. A dialler of the host's may say by a *sink.Error of its own what it means.
 func (d diagnosis) dial() *sink.Error {
-	de, ok := errors.AsType[*dialError](d.err)
+	de, ok := d.asDial()
 	if !ok {
 		return nil
 	}
@@ -204,6 +208,19 @@ func (d diagnosis) dial() *sink.Error {
 		return d.retry(CodeTimeout, remedyConnect, "connecting to %s took too long", peer)
 	}
 	return d.retry(CodeConnect, remedyConnect, "cannot connect to %s: %s", peer, d.scrub.Error(innermost(de.err)))
+}
+
+// asDial returns the failure to connect, if it is one. Drivers with transports of their own hand in what package net
+// says, which is then about the destination itself.
+func (d diagnosis) asDial() (*dialError, bool) {
+	if de, ok := errors.AsType[*dialError](d.err); ok {
+		return de, true
+	}
+	op, ok := errors.AsType[*net.OpError](d.err)
+	if _, dns := errors.AsType[*net.DNSError](d.err); dns || (ok && op.Op == "dial") {
+		return &dialError{address: d.peer, err: d.err}, true
+	}
+	return nil, false
 }
 
 func (d diagnosis) timeout() *sink.Error {

@@ -29,10 +29,8 @@ const (
 	writeBuffer = 16 << 10
 )
 
-// Transport returns a transport for drivers that make their own requests. Whoever uses it calls RoundTrip and not an
-// [http.Client], which would follow redirects and put URLs into errors; [Diagnose] words its errors.
-func Transport(o Options) *http.Transport { return newTransport(o, func() {}) }
-
+// newTransport returns the transport of one Client, which calls dialled after each connection made. It is driven by
+// RoundTrip and not by an [http.Client], which would follow redirects, keep cookies and put URLs into errors.
 func newTransport(o Options, dialled func()) *http.Transport {
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -68,5 +66,5 @@ func checkConnect(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Res
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	return &proxyError{status: resp.StatusCode}
+	return &ProxyError{Status: resp.StatusCode}
 }
