@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/auditstream/auditstream/internal/record"
 	"github.com/auditstream/auditstream/sink"
 )
 
@@ -99,7 +100,7 @@ func refusesAll(cause error) error {
 // testEvent is the event by which a destination is tried. It has no sequence number, so it leaves no hole.
 func (s *Stream) testEvent(now time.Time) Event {
 	return Event{
-		ID:           newID(now),
+		ID:           record.NewID(now),
 		Time:         now.UTC(),
 		ObservedTime: now.UTC(),
 		StreamID:     s.id,

@@ -212,11 +212,13 @@ func TestAnswersOfABrokenSink(t *testing.T) {
 		"silent prefix": {func(context.Context, []sink.Event) (int, error) { return 1, nil }, "returned no error"},
 		"reject nobody": {fail(sink.Reject(errFake)), "answered for none"},
 		"panic":         {func(context.Context, []sink.Event) (int, error) { panic("s3cr3t") }, "panicked (string)"},
-		"panic nil":     {func(context.Context, []sink.Event) (int, error) { panic(nil) }, "panicked"},
-		"nil pointer": {func(context.Context, []sink.Event) (int, error) {
-			var p *int
-			return *p, nil
-		}, "nil pointer dereference"},
+		"panic nil": {func(context.Context, []sink.Event) (int, error) {
+			var nothing any
+			panic(nothing)
+		}, "panicked"},
+		"runtime error": {func(_ context.Context, b []sink.Event) (int, error) {
+			return len(b[len(b)].ID), nil
+		}, "index out of range"},
 		"goexit": {func(context.Context, []sink.Event) (int, error) {
 			runtime.Goexit()
 			return 0, nil

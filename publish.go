@@ -49,7 +49,7 @@ func (sc *scratch) free() {
 // of the host.
 //
 // Publish allocates nothing for an event of plain values, once warm.
-func (s *Stream) Publish(e Event) error { return s.publish(nil, &e) }
+func (s *Stream) Publish(e Event) error { return s.publish(context.Background(), &e, false) }
 
 // PublishContext is Publish, but waits for room in a full queue until ctx is done; the error then matches ErrQueueFull
 // and ctx.Err(). Publishers get room in the order in which they began to wait.
@@ -61,11 +61,11 @@ func (s *Stream) PublishContext(ctx context.Context, e Event) error {
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() && e.TraceID == [16]byte{} {
 		e.TraceID, e.SpanID = span.TraceID(), span.SpanID()
 	}
-	return s.publish(ctx, &e)
+	return s.publish(ctx, &e, true)
 }
 
-// publish encodes e outside the lock and puts its record into the queue. A nil ctx means not to wait for room.
-func (s *Stream) publish(ctx context.Context, e *Event) error {
+// publish encodes e outside the lock and puts its record into the queue, waiting for room or not.
+func (s *Stream) publish(ctx context.Context, e *Event, wait bool) error {
 	if !s.made() {
 		return errNotMade
 	}
@@ -83,7 +83,7 @@ func (s *Stream) publish(ctx context.Context, e *Event) error {
 		s.totals.RefusedInvalid++
 		return eventError(err)
 	}
-	err = s.admit(ctx, rec, info)
+	err = s.admit(ctx, rec, info, wait)
 	sc.free()
 	return err
 }
@@ -99,8 +99,8 @@ func (s *Stream) refuse() error {
 	return ErrInactive
 }
 
-// admit puts an encoded event into the queue, waiting for room if ctx allows.
-func (s *Stream) admit(ctx context.Context, rec []byte, info record.Info) error {
+// admit puts an encoded event into the queue.
+func (s *Stream) admit(ctx context.Context, rec []byte, info record.Info, wait bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.refusal(); err != nil {
@@ -108,7 +108,7 @@ func (s *Stream) admit(ctx context.Context, rec []byte, info record.Info) error 
 		return err
 	}
 	if !s.put(rec, info.Size) {
-		if ctx == nil {
+		if !wait {
 			s.totals.RefusedFull++
 			return ErrQueueFull
 		}

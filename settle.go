@@ -5,11 +5,8 @@ import (
 	"time"
 
 	"github.com/auditstream/auditstream/internal/queue"
-	"github.com/auditstream/auditstream/internal/record"
 	"github.com/auditstream/auditstream/sink"
 )
-
-func newID(now time.Time) string { return record.NewID(now) }
 
 // settle carries out the answer to an attempt: what leaves the queue, what is told, how the stream is doing and when the
 // next attempt may start.
@@ -55,7 +52,7 @@ func (s *Stream) commit(lease queue.Lease, r ruling) {
 	s.queue.Commit(lease.ID, r.n)
 	s.admitWaiters()
 	if delivered := r.delivered(); delivered > 0 {
-		s.totals.Delivered += uint64(delivered) //nolint:gosec // positive
+		s.totals.Delivered += uint64(delivered)
 		s.lastDelivery = time.Now()
 		s.pace.failures = 0 // progress: the next backoff starts small
 	}
