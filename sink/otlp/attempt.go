@@ -1,0 +1,54 @@
+package otlp
+
+import (
+	"context"
+	"errors"
+
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+
+	"github.com/auditstream/auditstream/sink"
+)
+
+// An attempt is one request on its way through an exporter. A pointer to it travels in the context, from whoever calls
+// Export to our end of the transport, which makes the request and notes what became of it. What Export itself
+// returns is not looked at: the exporters' errors print the URL and bodies, and hide the status.
+type attempt struct {
+	records  int   // in the request
+	answered bool  // the transport was reached, and err is its answer
+	err      error // nil: every record was taken; otherwise a *sink.Error or the context's error
+}
+
+type attemptKey struct{}
+
+// attemptFrom returns the attempt that ctx carries.
+func attemptFrom(ctx context.Context) *attempt {
+	a, ok := ctx.Value(attemptKey{}).(*attempt)
+	if !ok {
+		a = new(attempt) // nobody of ours is asking; keeps the transports free of nil
+	}
+	return a
+}
+
+// answer notes what became of the attempt.
+func (a *attempt) answer(err error) {
+	a.answered = true
+	a.err = err
+}
+
+var errEncode = errors.New("otlp: the batch could not be encoded")
+
+// export sends records through the exporter and returns the transport's answer.
+func export(ctx context.Context, exporter sdklog.Exporter, records []sdklog.Record) error {
+	a := &attempt{records: len(records)}
+	err := exporter.Export(context.WithValue(ctx, attemptKey{}, a), records)
+	switch {
+	case a.answered:
+		return a.err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		// The exporter gave up before it made a request, and only the content of a record can be why.
+		return sink.Split(errEncode)
+	}
+	return sink.Retry(errors.New("otlp: the exporter made no request"), 0)
+}

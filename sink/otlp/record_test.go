@@ -1,0 +1,315 @@
+package otlp
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/siemtest"
+)
+
+func TestGoldenRequests(t *testing.T) {
+	tests := []struct {
+		name   string
+		config func(*Config)
+		event  sink.Event
+	}{
+		{"minimal", func(*Config) {}, minimalEvent()},
+		{"full", func(c *Config) {
+			c.Resource = Resource{
+				ServiceName: "deploy-server", ServiceVersion: "2026.1",
+				Attributes: map[string]string{"service.instance.id": "node-1", "deployment.environment.name": "prod"},
+			}
+		}, fullEvent()},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			eachProtocol(t, func(t *testing.T, p Protocol) {
+				srv := newServer(t, siemtest.OTLPConfig{})
+				cfg := configFor(srv, p)
+				tt.config(&cfg)
+				n, err := open(t, cfg).Deliver(t.Context(), []sink.Event{tt.event})
+				require.NoError(t, err)
+				require.Equal(t, 1, n)
+				require.Len(t, srv.Exports(), 1)
+				golden(t, tt.name+".json", srv.Exports()[0])
+			})
+		})
+	}
+}
+
+// golden compares a message with a file, as JSON: protojson varies its white space on purpose.
+func golden(t *testing.T, name string, m proto.Message) {
+	t.Helper()
+	got, err := protojson.MarshalOptions{}.Marshal(m)
+	require.NoError(t, err)
+	var indented bytes.Buffer
+	require.NoError(t, json.Indent(&indented, got, "", "  "))
+	indented.WriteByte('\n')
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, indented.Bytes(), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), indented.String())
+}
+
+// TestBatchesArriveWhole sends far more attributes than the SDK keeps by default.
+func TestBatchesArriveWhole(t *testing.T) {
+	const events, attributes = 3000, 150
+	batch := make([]sink.Event, events)
+	for i := range batch {
+		batch[i] = minimalEvent()
+		batch[i].ID = "event-" + strconv.Itoa(i)
+		for j := range attributes {
+			batch[i].Attributes = append(batch[i].Attributes, slog.String("attribute.number."+strconv.Itoa(j), strconv.Itoa(i+j)))
+		}
+	}
+	eachProtocol(t, func(t *testing.T, p Protocol) {
+		srv := newServer(t, siemtest.OTLPConfig{})
+		n, err := open(t, configFor(srv, p)).Deliver(t.Context(), batch)
+		require.NoError(t, err)
+		require.Equal(t, events, n)
+		assert.Greater(t, len(srv.Exports()), 1, "the batch is larger than a request may be")
+		records, _ := arrived(srv)
+		require.Len(t, records, events)
+		own := len(records[0].GetAttributes()) - attributes
+		for i, r := range records {
+			require.Zero(t, r.GetDroppedAttributesCount())
+			require.Len(t, r.GetAttributes(), own+attributes)
+			require.Equal(t, "event-"+strconv.Itoa(i), r.GetAttributes()[0].GetValue().GetStringValue())
+			require.Equal(t, strconv.Itoa(i+attributes-1), r.GetAttributes()[own+attributes-1].GetValue().GetStringValue())
+		}
+		for _, r := range srv.Requests() {
+			assert.LessOrEqual(t, r.Bytes, 4<<20)
+		}
+	})
+}
+
+func TestSizeIsAnUpperBound(t *testing.T) {
+	m := mapper{prototype: newPrototype()}
+	events := append(benchEvents(3), minimalEvent(), fullEvent(), deepEvent(40))
+	for i := range events {
+		srv := newServer(t, siemtest.OTLPConfig{})
+		_, err := open(t, configFor(srv, HTTPProtobuf)).Deliver(t.Context(), events[i:i+1])
+		require.NoError(t, err)
+		_, size := m.record(&events[i])
+		records, _ := arrived(srv)
+		exact := proto.Size(records[0])
+		assert.GreaterOrEqual(t, size, exact)
+		assert.Less(t, size, 2*exact+200, "the bound should not be far off")
+	}
+}
+
+func TestAttributeNames(t *testing.T) {
+	tests := []struct{ key, want string }{
+		{"app.name", "app.name"},
+		{"audit.custom", "audit.custom"},
+		{"audit.actor.id", "attribute.audit.actor.id"},
+		{"attribute.audit.actor.id", "attribute.attribute.audit.actor.id"},
+		{"client.address", "attribute.client.address"},
+		{"attribute.", "attribute."},
+		{"attribute.app", "attribute.app"},
+	}
+	seen := make(map[string]string)
+	for _, tt := range tests {
+		got := attributeName(tt.key)
+		assert.Equal(t, tt.want, got)
+		assert.NotContains(t, seen, got)
+		seen[got] = tt.key
+	}
+}
+
+// TestKeysAreUnique gives an event one attribute for each name that a record may hold.
+func TestKeysAreUnique(t *testing.T) {
+	m := mapper{prototype: newPrototype()}
+	e := fullEvent()
+	e.Time = time.Unix(-1, 0)
+	_, _ = m.record(&e)
+	for _, kv := range m.attrs {
+		e.Attributes = append(e.Attributes, slog.String(string(kv.Key)+".", ""), slog.String(renamePrefix+string(kv.Key), ""))
+		if reserved(string(kv.Key)) && kv.Key != nameActorID {
+			e.Attributes = append(e.Attributes, slog.String(string(kv.Key), ""))
+		}
+	}
+	keys := make(map[string]bool)
+	for _, a := range e.Attributes {
+		keys[a.Key] = true
+	}
+	unique := e.Attributes[:0]
+	for _, a := range e.Attributes {
+		if keys[a.Key] {
+			unique = append(unique, a)
+			delete(keys, a.Key)
+		}
+	}
+	e.Attributes = unique
+	_, _ = m.record(&e)
+	seen := make(map[string]bool)
+	for _, kv := range m.attrs {
+		assert.Falsef(t, seen[string(kv.Key)], "%s twice", kv.Key)
+		seen[string(kv.Key)] = true
+	}
+	assert.True(t, seen[nameRecordTime])
+}
+
+func TestTimes(t *testing.T) {
+	tests := []struct {
+		name string
+		time time.Time
+		nano uint64
+		text string
+	}{
+		{"ordinary", eventTime, uint64(eventTime.UnixNano()), ""},
+		{"zone", eventTime.In(time.FixedZone("", 3600)), uint64(eventTime.UnixNano()), ""},
+		{"unknown", time.Time{}, 0, ""},
+		{"epoch", time.Unix(0, 0), 1, "1970-01-01T00:00:00.000000000Z"},
+		{"before 1970", time.Date(1969, 7, 20, 20, 17, 40, 0, time.UTC), 1, "1969-07-20T20:17:40.000000000Z"},
+		{"long before", time.Date(-500, 1, 1, 0, 0, 0, 0, time.UTC), 1, "-0500-01-01T00:00:00.000000000Z"},
+		{"far future", time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), math.MaxInt64, "9999-12-31T00:00:00.000000000Z"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			e := minimalEvent()
+			e.Time = tt.time
+			_, err := open(t, configFor(srv, HTTPProtobuf)).Deliver(t.Context(), []sink.Event{e})
+			require.NoError(t, err)
+			assert.Equal(t, tt.nano, srv.Events()[0].Record.GetTimeUnixNano())
+			text, _ := srv.Events()[0].Document[nameRecordTime].(string)
+			assert.Equal(t, tt.text, text)
+		})
+	}
+}
+
+// deepEvent returns an event with a change and an attribute nested to depth.
+func deepEvent(depth int) sink.Event {
+	e := minimalEvent()
+	var v any = []any{"bottom", int64(1), nil, []byte{0xab}, eventTime}
+	for range depth {
+		v = []slog.Attr{slog.Any("k", v)}
+	}
+	e.Changes = []sink.Change{{Path: "deep", Before: v, After: v}}
+	e.Attributes = []slog.Attr{slog.Any("deep", v)}
+	return e
+}
+
+// TestDepth checks that an event as deep as events may be is read by receivers that stop at 100 nested messages.
+func TestDepth(t *testing.T) {
+	srv := newServer(t, siemtest.OTLPConfig{})
+	_, err := open(t, configFor(srv, HTTPProtobuf)).Deliver(t.Context(), []sink.Event{deepEvent(32)})
+	require.NoError(t, err)
+	export := srv.Exports()[0]
+	wire, err := proto.Marshal(export)
+	require.NoError(t, err)
+	require.NoError(t, proto.UnmarshalOptions{RecursionLimit: 100}.Unmarshal(wire, proto.Clone(export)))
+
+	var bottom func(v any) string
+	bottom = func(v any) string {
+		if m, ok := v.(map[string]any); ok {
+			return bottom(m["k"])
+		}
+		text, _ := v.(string)
+		return text
+	}
+	assert.Equal(t, "[k=[k=[k=[k=[bottom 1 null ab 2026-03-14T15:09:26.535897932Z]]]]]",
+		bottom(srv.Events()[0].Document["deep"]))
+}
+
+// TestForeignValues checks values that no snapshot holds: they must not stop the others.
+func TestForeignValues(t *testing.T) {
+	cycle := make([]any, 1)
+	cycle[0] = cycle
+	tests := []struct {
+		name  string
+		value slog.Value
+		want  string
+	}{
+		{"channel", slog.AnyValue(make(chan int)), "auditstream: unsupported kind chan"},
+		{"log valuer", slog.AnyValue(valuer{}), "auditstream: unsupported kind LogValuer"},
+		{"cycle", slog.AnyValue(cycle), "auditstream: nested too deep"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := mapper{prototype: newPrototype()}
+			e := minimalEvent()
+			e.Attributes = []slog.Attr{{Key: "odd", Value: tt.value}}
+			_, _ = m.record(&e)
+			assert.Contains(t, m.attrs[len(m.attrs)-1].Value.String(), tt.want)
+		})
+	}
+	assert.Equal(t, "[a=auditstream: unsupported kind chan b=true]",
+		string(appendAny(nil, []slog.Attr{slog.Any("a", make(chan int)), slog.Bool("b", true)}, 1)))
+}
+
+type valuer struct{}
+
+func (valuer) LogValue() slog.Value { panic("never called") }
+
+func TestUnknownOutcomeAndSource(t *testing.T) {
+	srv := newServer(t, siemtest.OTLPConfig{})
+	_, err := open(t, configFor(srv, HTTPProtobuf)).Deliver(t.Context(), []sink.Event{{Action: "a", Actor: sink.Actor{ID: "b"}}})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]any{
+		"audit.action": "a", "audit.actor.id": "b", "audit.outcome": "unknown", "audit.schema.version": "1",
+	}, srv.Events()[0].Document)
+}
+
+func TestRecordsHaveNoScopeAndSeverity(t *testing.T) {
+	srv := newServer(t, siemtest.OTLPConfig{})
+	_, err := deliver(t.Context(), open(t, configFor(srv, HTTPProtobuf)))
+	require.NoError(t, err)
+	logs := srv.Exports()[0].GetResourceLogs()
+	require.Len(t, logs, 1)
+	assert.Empty(t, logs[0].GetSchemaUrl())
+	require.Len(t, logs[0].GetScopeLogs(), 1)
+	assert.Nil(t, logs[0].GetScopeLogs()[0].GetScope())
+	record := logs[0].GetScopeLogs()[0].GetLogRecords()[0]
+	assert.Zero(t, record.GetSeverityNumber())
+	assert.Empty(t, record.GetSeverityText())
+	assert.Zero(t, record.GetFlags())
+}
+
+func TestReplaceResource(t *testing.T) {
+	resource := []byte("the new one")
+	_, err := replaceResource(nil, []byte("not protobuf at all"), resource)
+	require.ErrorIs(t, err, errWire)
+	_, err = replaceResource(nil, []byte{0x0a, 5, 1}, resource)
+	require.ErrorIs(t, err, errWire)
+	_, err = replaceResource(nil, []byte{0x0a, 2, 0x12, 9}, resource)
+	require.ErrorIs(t, err, errWire)
+
+	got, err := replaceResource([]byte("x"), nil, resource)
+	require.NoError(t, err)
+	assert.Equal(t, "x", string(got))
+}
+
+func FuzzReplaceResource(f *testing.F) {
+	f.Add([]byte{0x0a, 0})
+	f.Add([]byte{0x0a, 6, 0x0a, 0, 0x12, 0, 0x1a, 0})
+	f.Fuzz(func(t *testing.T, request []byte) {
+		resource, err := proto.Marshal(stringAttribute("k", strings.Repeat("v", 200)))
+		require.NoError(t, err)
+		got, err := replaceResource(nil, request, resource)
+		if err != nil {
+			return
+		}
+		again, err := replaceResource(nil, got, resource)
+		require.NoError(t, err)
+		require.Equal(t, got, again)
+	})
+}

@@ -1,0 +1,87 @@
+package otlp
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	"google.golang.org/grpc"
+)
+
+// idleTimeout is how long a connection outlives the last Deliver.
+const idleTimeout = 25 * time.Second
+
+// A session is one gRPC channel with the exporter that rides on it. A channel is never reused after a failure: closing
+// it ends gRPC's own reconnecting behind the stream's back, its backoff, which fails calls without dialling, and the
+// connection that a network has swallowed; the next attempt dials.
+type session struct {
+	conn     *grpc.ClientConn
+	exporter sdklog.Exporter
+	link     *link
+}
+
+func (s *session) close() {
+	_ = s.exporter.Shutdown(context.Background())
+	_ = s.conn.Close()
+}
+
+// A parking lot holds the session between deliveries, for a while. Whoever takes it out owns it, so the timer only
+// ever closes a session that nobody uses.
+type parkingLot struct {
+	mu     sync.Mutex
+	parked *session
+	timer  *time.Timer
+	closed bool
+}
+
+// take returns the parked session, or nil.
+func (p *parkingLot) take() *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.parked
+	p.parked = nil
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+	}
+	return s
+}
+
+// park keeps s for the next delivery, or for idleTimeout.
+func (p *parkingLot) park(s *session) {
+	p.mu.Lock()
+	closed := p.closed
+	if !closed {
+		p.parked = s
+		p.timer = time.AfterFunc(idleTimeout, func() { p.expire(s) })
+	}
+	p.mu.Unlock()
+	if closed {
+		s.close()
+	}
+}
+
+// expire closes s if it is still parked. A delivery may have taken it out between the timer's firing and this call.
+func (p *parkingLot) expire(s *session) {
+	p.mu.Lock()
+	mine := p.parked == s
+	if mine {
+		p.parked = nil
+		p.timer = nil
+	}
+	p.mu.Unlock()
+	if mine {
+		s.close()
+	}
+}
+
+// close closes the parked session and every one that would be parked later.
+func (p *parkingLot) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	if s := p.take(); s != nil {
+		s.close()
+	}
+}

@@ -1,0 +1,274 @@
+package otlp
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/siemtest"
+)
+
+// A swallower is a network that can lose what is sent over it without a word.
+type swallower struct {
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	mu    sync.Mutex
+	conns []*swallowed
+	dials int
+}
+
+func (s *swallower) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := s.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &swallowed{Conn: conn, gone: make(chan struct{})}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dials++
+	s.conns = append(s.conns, c)
+	return c, nil
+}
+
+// swallow makes every connection so far a black hole.
+func (s *swallower) swallow() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		c.once.Do(func() { close(c.gone) })
+	}
+}
+
+func (s *swallower) dialled() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dials
+}
+
+// swallowed is a connection that may lead nowhere.
+type swallowed struct {
+	net.Conn
+	gone chan struct{}
+	once sync.Once
+}
+
+func (c *swallowed) Write(p []byte) (int, error) {
+	select {
+	case <-c.gone:
+		return len(p), nil
+	default:
+		return c.Conn.Write(p)
+	}
+}
+
+// TestBlackHole has the network swallow a connection that is in use. Whether an attempt ends with its own deadline,
+// shorter than any ping, or by the ping, some attempt soon after dials and succeeds.
+func TestBlackHole(t *testing.T) {
+	tests := []struct {
+		name    string
+		timeout time.Duration
+		failed  int // attempts
+	}{
+		{"attempts of 60 s", time.Minute, 1},
+		{"attempts of 5 s", 5 * time.Second, 4},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			eachProtocol(t, func(t *testing.T, p Protocol) {
+				synctest.Test(t, func(t *testing.T) {
+					srv := newServer(t, siemtest.OTLPConfig{})
+					cfg := configFor(srv, p)
+					network := &swallower{dial: cfg.Network.DialContext}
+					cfg.Network.DialContext = network.dialContext
+					s := open(t, cfg)
+					attempt := func() error {
+						ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
+						defer cancel()
+						_, err := deliver(ctx, s)
+						return err
+					}
+					require.NoError(t, attempt())
+					require.NoError(t, attempt())
+					assert.Equal(t, 1, network.dialled())
+
+					network.swallow()
+					failed := 0
+					for attempt() != nil {
+						failed++
+						require.LessOrEqual(t, failed, tt.failed)
+						time.Sleep(time.Second)
+					}
+					assert.NotZero(t, failed)
+					require.NoError(t, s.Close())
+					srv.Close()
+				})
+			})
+		})
+	}
+}
+
+// TestBlackHoleHTTP2 is the same for HTTP/2, where net/http goes on using a connection that it believes in.
+func TestBlackHoleHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, err := siemtest.NewOTLP(siemtest.OTLPConfig{TLS: true, InMemory: true})
+		require.NoError(t, err)
+		cfg := configFor(srv, HTTPProtobuf)
+		cfg.TLS.PinSHA256 = srv.Fingerprint()
+		network := &swallower{dial: cfg.Network.DialContext}
+		cfg.Network.DialContext = network.dialContext
+		s := open(t, cfg)
+		attempt := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, err := deliver(ctx, s)
+			return err
+		}
+		require.NoError(t, attempt())
+		require.Equal(t, "HTTP/2.0", srv.Requests()[0].Protocol)
+		network.swallow()
+		start := time.Now()
+		for attempt() != nil {
+			require.Less(t, time.Since(start), time.Minute)
+		}
+		assert.Equal(t, 2, network.dialled())
+		require.NoError(t, s.Close())
+		srv.Close()
+	})
+}
+
+// TestKeepaliveEndsTheAttempt checks that gRPC does not wait for the attempt's own deadline.
+func TestKeepaliveEndsTheAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, siemtest.OTLPConfig{})
+		cfg := configFor(srv, GRPC)
+		network := &swallower{dial: cfg.Network.DialContext}
+		cfg.Network.DialContext = network.dialContext
+		s := open(t, cfg)
+		_, err := deliver(t.Context(), s)
+		require.NoError(t, err)
+		network.swallow()
+		start := time.Now()
+		_, err = deliver(t.Context(), s)
+		assert.Equal(t, sink.VerdictRetry, asError(t, err).Verdict)
+		assert.LessOrEqual(t, time.Since(start), keepaliveTime+keepaliveTimeout)
+		require.NoError(t, s.Close())
+		srv.Close()
+	})
+}
+
+// TestSlowServer checks that a server which takes a minute to answer is not annoyed by pings.
+func TestSlowServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, siemtest.OTLPConfig{})
+		srv.Fail(func(siemtest.Request) *siemtest.Answer {
+			time.Sleep(59 * time.Second)
+			return nil
+		})
+		s := open(t, configFor(srv, GRPC))
+		for range 5 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			n, err := deliver(ctx, s)
+			cancel()
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+		}
+		assert.Equal(t, 1, srv.Connections())
+		require.NoError(t, s.Close())
+		srv.Close()
+	})
+}
+
+// TestIdle checks that an idle sink gives its connection back, and dials anew afterwards. Goroutines that were left would
+// fail the bubble.
+func TestIdle(t *testing.T) {
+	eachProtocol(t, func(t *testing.T, p Protocol) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			cfg := configFor(srv, p)
+			open := 0
+			cfg.Network.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := srv.DialContext(ctx, network, address)
+				open++
+				return &counted{Conn: conn, closed: func() { open-- }}, err
+			}
+			s, err := cfg.Open()
+			require.NoError(t, err)
+			assert.Zero(t, open, "nothing is dialled before the first Deliver")
+			for i := range 3 {
+				_, err := deliver(t.Context(), s)
+				require.NoError(t, err)
+				time.Sleep(idleTimeout - time.Second)
+				_, err = deliver(t.Context(), s)
+				require.NoError(t, err)
+				assert.Equal(t, i+1, srv.Connections())
+				assert.Equal(t, 1, open)
+				time.Sleep(idleTimeout + time.Second)
+				synctest.Wait()
+				assert.Zero(t, open)
+			}
+			srv.Close()
+		})
+	})
+}
+
+type counted struct {
+	net.Conn
+	once   sync.Once
+	closed func()
+}
+
+func (c *counted) Close() error {
+	c.once.Do(c.closed)
+	return c.Conn.Close()
+}
+
+func TestClose(t *testing.T) {
+	eachProtocol(t, func(t *testing.T, p Protocol) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			s := open(t, configFor(srv, p))
+			_, err := deliver(t.Context(), s)
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+			require.NoError(t, s.Close())
+			if p == GRPC {
+				// A Deliver that was under way when the stream gave up on it leaves nothing behind either.
+				_, err = deliver(t.Context(), s)
+				require.NoError(t, err)
+			}
+			synctest.Wait()
+			srv.Close()
+		})
+	})
+}
+
+func TestParkingLot(t *testing.T) {
+	var lot parkingLot
+	assert.Nil(t, lot.take())
+	synctest.Test(t, func(t *testing.T) {
+		g := grpcWireFor(t)
+		first, err := g.open()
+		require.NoError(t, err)
+		lot.park(first)
+		assert.Same(t, first, lot.take())
+		assert.Nil(t, lot.take())
+		lot.expire(first) // the timer had fired already when it was taken
+		lot.park(first)
+		lot.close()
+		assert.Nil(t, lot.take())
+	})
+}
+
+func grpcWireFor(t *testing.T) *grpcWire {
+	t.Helper()
+	g, ok := open(t, Config{Endpoint: "http://127.0.0.1:4317", Protocol: GRPC}).wire.(*grpcWire)
+	require.True(t, ok)
+	return g
+}
