@@ -192,7 +192,7 @@ func (p *jsonText) string(enc *Encoder) string {
 	}
 	p.at++
 	enc.scratch = buf
-	if lone {
+	if lone && utf8.Valid(buf) { // else text counts it
 		enc.repaired++
 	}
 	return string(buf)

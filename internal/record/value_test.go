@@ -376,6 +376,7 @@ func TestDuplicateKeys(t *testing.T) {
 		{"the last wins", []slog.Attr{slog.Int("a", 1), slog.Int("b", 2), slog.Int("a", 3)}, group{{"b", int64(2)}, {"a", int64(3)}}},
 		{"of different types", []slog.Attr{slog.String("a", "x"), slog.Any("a", nil)}, group{{"a", nil}}},
 		{"three of one", []slog.Attr{slog.Int("a", 1), slog.Int("a", 2), slog.Int("a", 3)}, group{{"a", int64(3)}}},
+		{"several of several", []slog.Attr{slog.Int("a", 1), slog.Int("b", 1), slog.Int("a", 2), slog.Int("b", 2), slog.Int("a", 3), slog.Int("c", 3)}, group{{"b", int64(2)}, {"a", int64(3)}, {"c", int64(3)}}},
 		{"after repair", []slog.Attr{slog.Int("a\xff", 1), slog.Int("a\uFFFD", 2)}, group{{"a\uFFFD", int64(2)}}},
 		{"in a nested group", []slog.Attr{slog.Group("g", "a", []int{1}, "b", 2, "a", 3), slog.Int("b", 4)}, group{{"g", group{{"b", int64(2)}, {"a", int64(3)}}}, {"b", int64(4)}}},
 		{"groups replace, they do not merge", []slog.Attr{slog.Group("g", "a", 1), slog.Group("g", "b", 2)}, group{{"g", group{{"b", int64(2)}}}}},

@@ -37,9 +37,10 @@ type frame struct {
 
 // entry is one member of a group being written.
 type entry struct {
-	start    int // offset of the member in buf
-	key, end int // buf[key:end] is its key
-	size     int // Encoder.size before it
+	start    int  // offset of the member in buf
+	key, end int  // buf[key:end] is its key
+	size     int  // Encoder.size before it
+	replaced bool // by a later member with its key
 }
 
 // room is how much Info.Size may still grow.
@@ -246,7 +247,7 @@ func (enc *Encoder) dropRepeated(members []entry) int {
 	dropped := 0
 	repeats(&enc.keys, len(members),
 		func(i int) []byte { return enc.buf[members[i].key:members[i].end] },
-		func(earlier int) { members[earlier].key = -1; dropped++ })
+		func(earlier int) { members[earlier].replaced = true; dropped++ })
 	if dropped == 0 {
 		return 0
 	}
@@ -256,7 +257,7 @@ func (enc *Encoder) dropRepeated(members []entry) int {
 		if i+1 < len(members) {
 			end, endSize = members[i+1].start, members[i+1].size
 		}
-		if members[i].key >= 0 {
+		if !members[i].replaced {
 			to += copy(enc.buf[to:], enc.buf[members[i].start:end])
 			size += endSize - members[i].size
 		}
