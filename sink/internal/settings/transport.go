@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/auditstream/auditstream/secret"
 	"github.com/auditstream/auditstream/sink"
@@ -35,10 +37,20 @@ func (c *Check) TLS(t sink.TLS) *tls.Config {
 	return cfg
 }
 
-// Network notes how the network is reached. A password for the proxy is a secret like the others.
+// proxySchemes are the kinds of proxy that net/http knows.
+var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
+
+// Network checks how the network is reached. A password for the proxy is a secret like the others.
 func (c *Check) Network(n sink.Network) {
 	c.network = n
-	if n.Proxy == nil || n.Proxy.User == nil {
+	if n.Proxy == nil {
+		return
+	}
+	if !slices.Contains(proxySchemes, n.Proxy.Scheme) || n.Proxy.Hostname() == "" {
+		c.Fail("Network.Proxy", "", "is not the URL of a proxy: write one such as http://proxy.example:3128, with the scheme "+
+			strings.Join(proxySchemes, ", "))
+	}
+	if n.Proxy.User == nil {
 		return
 	}
 	if password, ok := n.Proxy.User.Password(); ok {
