@@ -15,7 +15,8 @@ const maxPattern = 2000
 
 const notRE2 = "not an RE2 regular expression, "
 
-var errWork = errors.New("the regular expression takes too long on a text of this length: write a simpler one, at best without * and +")
+var errWork = errors.New("the regular expression takes too long on a text of this length: write a simpler one, " +
+	"at best without * and +")
 
 func bindReplace(args []argument) (apply, *argumentError) {
 	p, err := compilePattern(args[0])

@@ -105,7 +105,7 @@ func (t *Template) render(v Value) ([]rendered, error) {
 			r.out = out
 		}
 		if size += len(r.out); size > maxRendered {
-			return nil, fault(p.pos, "", "the rendered text is longer than 1 MiB here: use fewer tokens, or a shorter secret")
+			return nil, fault(p.pos, "", "the rendered text exceeds 1 MiB here: use fewer tokens or a shorter secret")
 		}
 		pieces = append(pieces, r)
 	}

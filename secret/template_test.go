@@ -14,28 +14,28 @@ import (
 )
 
 // parse returns the template of text, which must be one.
-func parse(t testing.TB, text string) *secret.Template {
-	t.Helper()
+func parse(tb testing.TB, text string) *secret.Template {
+	tb.Helper()
 	tmpl, err := secret.Parse(text)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return tmpl
 }
 
 // render returns what the template text makes of s.
-func render(t testing.TB, text, s string) string {
-	t.Helper()
-	v, err := parse(t, text).Render(secret.New(s))
-	require.NoError(t, err)
+func render(tb testing.TB, text, s string) string {
+	tb.Helper()
+	v, err := parse(tb, text).Render(secret.New(s))
+	require.NoError(tb, err)
 	return v.Reveal()
 }
 
 // asFault returns err as the TemplateError that it must be.
-func asFault(t testing.TB, err error) *secret.TemplateError {
-	t.Helper()
-	require.Error(t, err)
+func asFault(tb testing.TB, err error) *secret.TemplateError {
+	tb.Helper()
+	require.Error(tb, err)
 	fault, ok := errors.AsType[*secret.TemplateError](err)
-	require.True(t, ok, "%T", err)
-	assert.NotEmpty(t, fault.Reason)
+	require.True(tb, ok, "%T", err)
+	assert.NotEmpty(tb, fault.Reason)
 	return fault
 }
 
@@ -261,7 +261,7 @@ func TestRenderErrors(t *testing.T) {
 		{"Replace by the text itself", `#{Secret | Replace a "$_$_"}`, strings.Repeat("a", 300), 11, "Replace", "64 KiB"},
 		{"Replace with too much work", `#{Secret | Replace "(a.*b|a){100}"}`, long, 11, "Replace", "takes too long"},
 		{"Replace with many searches", `#{Secret | Replace "a+"}`, strings.Repeat("a ", 30<<10), 11, "Replace", "takes too long"},
-		{"all of it", strings.Repeat("#{Secret}", 17), long, 9 * 16, "", "longer than 1 MiB"},
+		{"all of it", strings.Repeat("#{Secret}", 17), long, 9 * 16, "", "exceeds 1 MiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -346,7 +346,7 @@ func TestTemplateIsSafeForConcurrentUse(t *testing.T) {
 func TestTraces(t *testing.T) {
 	t.Parallel()
 	for _, shown := range []string{
-		fmt.Sprint([]string{canary}), fmt.Sprintf("%x", canary), fmt.Sprintf("% X", canary), fmt.Sprint([]byte(canary)),
+		fmt.Sprint([]string{canary}), fmt.Sprintf("%x", canary), fmt.Sprintf("% X", canary), fmt.Sprintf("%d", []byte(canary)),
 		fmt.Sprintf("%#v", []byte(canary)), render(t, "#{Secret | ToBase64}", canary),
 		render(t, "#{Secret | UriDataEscape}", canary), render(t, "#{Secret | Truncate 8}", canary),
 	} {

@@ -125,7 +125,8 @@ func (u *renderedURL) parts() []part {
 		{name: "query", start: u.query, end: len(u.raw), token: "#&"},
 	}
 	if u.at >= 0 {
-		parts = append(parts, part{name: "user information", start: u.authority, end: u.at, token: "@/:?#", never: "\"<>[]^`{|}"})
+		user := part{name: "user information", start: u.authority, end: u.at, token: "@/:?#", never: "\"<>[]^`{|}"}
+		parts = append(parts, user)
 	}
 	return parts
 }
@@ -136,12 +137,13 @@ func (u *renderedURL) checkTokens() *TemplateError {
 	for _, r := range u.pieces {
 		from := start
 		start += len(r.out)
-		// A token that begins right before the path, where a token in the path cannot, stands in the host.
-		if r.token && from <= u.path && from > u.at {
-			return r.fault(0, "the host or port of the URL holds a token: write them as literal text")
-		}
 		if !r.token {
 			continue
+		}
+		// A token in the path begins behind its first slash, which is literal text; so one that begins where the path
+		// begins stands in the host.
+		if from > u.at && from <= u.path {
+			return r.fault(0, "the host or port of the URL holds a token: write them as literal text")
 		}
 		for _, p := range u.parts() {
 			if from >= p.start && start <= p.end && strings.ContainsAny(r.out, p.token) {

@@ -38,7 +38,7 @@ func traces(s string) []string {
 		strings.ToUpper(hex.EncodeToString([]byte(s)))[:16],
 		url.QueryEscape(s),
 		url.PathEscape(s),
-		strings.Trim(fmt.Sprint([]byte(s)), "[]"),
+		strings.Trim(fmt.Sprintf("%d", []byte(s)), "[]"),
 		strings.Trim(fmt.Sprintf("% x", s), "[]"),
 		strings.Trim(fmt.Sprintf("%#v", []byte(s)), "[]byte{}"),
 	}
@@ -174,7 +174,7 @@ func TestValueEncoders(t *testing.T) {
 // recorder is a testing.T that keeps what testify says. Its diff dumps both values with spew, methods disabled.
 type recorder struct{ strings.Builder }
 
-func (r *recorder) Errorf(format string, args ...any) { fmt.Fprintf(r, format, args...) }
+func (r *recorder) Errorf(format string, args ...any) { _, _ = fmt.Fprintf(r, format, args...) }
 
 func TestValueDump(t *testing.T) {
 	t.Parallel()
@@ -208,8 +208,8 @@ func TestValueReflect(t *testing.T) {
 				walk(t, v.Elem(), depth+1)
 			}
 		case reflect.Struct:
-			for i := range v.NumField() {
-				walk(t, v.Field(i), depth+1)
+			for _, field := range v.Fields() {
+				walk(t, field, depth+1)
 			}
 		case reflect.Slice, reflect.Array:
 			for i := range v.Len() {
