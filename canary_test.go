@@ -1,0 +1,223 @@
+package auditstream_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+
+	"github.com/auditstream/auditstream"
+	"github.com/auditstream/auditstream/secret"
+	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/otlp"
+	"github.com/auditstream/auditstream/sink/siemtest"
+	"github.com/auditstream/auditstream/sink/splunk"
+	"github.com/auditstream/auditstream/sink/sumologic"
+)
+
+// canary is a secret whose escaped and encoded forms all differ from it.
+const canary = "cAn4ry/7f3e+9a61=b2~Zz"
+
+// canaryForms are the forms in which it might show.
+func canaryForms() []string {
+	forms := []string{
+		canary, canary[:8], canary[len(canary)-8:], url.QueryEscape(canary), url.PathEscape(canary),
+		hex.EncodeToString([]byte(canary)), strings.ToLower(canary), strings.ToUpper(canary),
+	}
+	for _, text := range []string{canary, "user:" + canary, "Splunk " + canary, "Bearer " + canary} {
+		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+			forms = append(forms, enc.EncodeToString([]byte(text)))
+		}
+	}
+	return forms
+}
+
+// canaryDestinations are all drivers in all the ways in which they take a secret, each with its server.
+func canaryDestinations(t *testing.T) map[string]func() (sink.Destination, server) {
+	t.Helper()
+	value := secret.New(canary)
+	otlpConfig := func(change func(*otlp.Config, *siemtest.OTLP)) func() (sink.Destination, server) {
+		return func() (sink.Destination, server) {
+			srv, err := siemtest.NewOTLP(siemtest.OTLPConfig{InMemory: true})
+			require.NoError(t, err)
+			cfg := otlp.Config{Endpoint: srv.URL(), Secret: value, Network: sink.Network{DialContext: srv.DialContext}}
+			change(&cfg, srv)
+			return cfg, srv
+		}
+	}
+	bearer := sink.Headers{"Authorization": "Bearer #{Secret}", "X-Basic": `Basic #{Secret | Prepend "user:" | ToBase64}`}
+	return map[string]func() (sink.Destination, server){
+		"otlp http header": otlpConfig(func(c *otlp.Config, _ *siemtest.OTLP) { c.Headers = bearer }),
+		"otlp http url": otlpConfig(func(c *otlp.Config, srv *siemtest.OTLP) {
+			c.Endpoint = srv.URL() + "?a=#{Secret | UriDataEscape}&b=#{Secret | ToBase64 | UriDataEscape}"
+		}),
+		"otlp grpc": otlpConfig(func(c *otlp.Config, srv *siemtest.OTLP) {
+			c.Endpoint, c.Protocol, c.Headers = srv.GRPCURL(), otlp.GRPC, bearer
+		}),
+		"splunk": func() (sink.Destination, server) {
+			srv, err := siemtest.NewSplunk(siemtest.SplunkConfig{InMemory: true})
+			require.NoError(t, err)
+			srv.SetToken(canary)
+			return splunk.Config{
+				Endpoint: srv.URL(), Token: value, Headers: sink.Headers{"X-Proxy": "Bearer #{Secret}"},
+				Network: sink.Network{DialContext: srv.DialContext},
+			}, srv
+		},
+		"sumologic url": func() (sink.Destination, server) {
+			srv, err := siemtest.NewSumoLogic(siemtest.SumoLogicConfig{InMemory: true})
+			require.NoError(t, err)
+			srv.SetToken(url.QueryEscape(canary))
+			return sumologic.Config{
+				Endpoint: secret.New(srv.BaseURL() + "/" + url.QueryEscape(canary)),
+				Network:  sink.Network{DialContext: srv.DialContext},
+			}, srv
+		},
+		"sumologic template": func() (sink.Destination, server) {
+			srv, err := siemtest.NewSumoLogic(siemtest.SumoLogicConfig{InMemory: true})
+			require.NoError(t, err)
+			srv.SetToken(url.QueryEscape(canary))
+			return sumologic.Config{
+				Endpoint: secret.New(srv.BaseURL() + "/#{Secret | UriDataEscape}"), Secret: value,
+				Network: sink.Network{DialContext: srv.DialContext},
+			}, srv
+		},
+	}
+}
+
+// canaryAnswers are the ways in which a destination fails, each with the secret echoed wherever it may be.
+func canaryAnswers(t *testing.T) map[string]func(server) {
+	t.Helper()
+	echo := canary + " Bearer " + canary + " " + url.QueryEscape(canary) + " " +
+		base64.StdEncoding.EncodeToString([]byte("user:"+canary))
+	answers := map[string]func(server){
+		"outage": func(s server) { require.NoError(t, s.SetOutage(true)) },
+		"taken":  func(server) {},
+	}
+	always := func(a siemtest.Answer) func(server) {
+		return func(s server) { s.Fail(func(siemtest.Request) *siemtest.Answer { return &a }) }
+	}
+	for _, status := range []int{200, 204, 301, 307, 400, 401, 403, 404, 405, 407, 408, 413, 415, 418, 422, 429, 500, 502, 503, 599} {
+		a := siemtest.Status(status, `{"text":"`+echo+`","code":6,"message":"`+echo+`","invalid-event-number":0}`)
+		a.Header = http.Header{
+			"Location": {"https://elsewhere.example/" + canary}, "Retry-After": {canary}, "X-Echo": {echo},
+			"Content-Type": {"application/json; " + url.QueryEscape(canary)}, "Www-Authenticate": {echo},
+		}
+		answers[fmt.Sprint("status ", status)] = always(a)
+	}
+	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
+		answers["code "+code.String()] = always(siemtest.GRPC(code, echo))
+	}
+	for name, a := range map[string]siemtest.Answer{
+		"hang": siemtest.Hang(), "unread": siemtest.HangUnread(), "drop": siemtest.Drop(), "reset": siemtest.Reset(),
+		"cut": siemtest.Cut(200, echo), "login page": siemtest.LoginPage(), "garbage": siemtest.Status(200, echo),
+		"partial success": siemtest.PartialSuccess(2, echo), "throttle": siemtest.Throttle(time.Hour),
+		"redirect": siemtest.Redirect(302, "https://"+url.QueryEscape(canary)+".example/"+canary),
+	} {
+		answers[name] = always(a)
+	}
+	return answers
+}
+
+// server is what the fake servers have in common.
+type server interface {
+	Fail(fn func(siemtest.Request) *siemtest.Answer)
+	SetOutage(down bool) error
+	Close()
+}
+
+// TestSecretsNeverLeave drives every driver through its failures and searches everything that comes out.
+func TestSecretsNeverLeave(t *testing.T) {
+	forms := canaryForms()
+	for driver, open := range canaryDestinations(t) {
+		for failure, fail := range canaryAnswers(t) {
+			t.Run(driver+"/"+failure, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					dst, srv := open()
+					defer srv.Close()
+					fail(srv)
+					out, status := canaryRun(t, dst)
+					if failure == "taken" {
+						require.EqualValues(t, 6, status.Totals.Delivered, "the secret is the right one")
+					}
+					for _, form := range forms {
+						if i := strings.Index(out, form); i >= 0 {
+							// Not even this test prints it.
+							t.Fatalf("a form of the secret is in what came out, after %q",
+								strings.ReplaceAll(out[max(0, i-120):i], "\n", " "))
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// canaryRun lets a Stream fail for a while and returns everything that it says, and its status.
+func canaryRun(t *testing.T, dst sink.Destination) (string, auditstream.Status) {
+	t.Helper()
+	j := &journal{}
+	var out strings.Builder
+	show := func(values ...any) {
+		for _, v := range values {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+				fmt.Fprintf(&out, verb+"\n", v)
+			}
+			text, _ := json.Marshal(v)
+			out.Write(text)
+		}
+	}
+	s, err := auditstream.New(auditstream.Config{
+		Logger:   slog.New(slog.NewJSONHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		OnReject: j.onReject, OnTransition: j.onTransition, AttemptTimeout: 20 * time.Second,
+	})
+	require.NoError(t, err)
+	require.NoError(t, s.Configure(dst))
+	publish(t, s, 1, 6)
+	time.Sleep(10 * time.Minute)
+	status := s.Status()
+	show(status, status.LastError, dst, struct{ dst sink.Destination }{dst}, s.Test(after(t, time.Minute), dst))
+	for err := status.LastError; err != nil; err = errors.Unwrap(err) {
+		show(err)
+		if e, ok := err.(*sink.Error); ok { //nolint:errorlint // each link of the chain is looked at by itself
+			show(*e, e.Code, e.Remedy, e.Err)
+		}
+	}
+	err = s.Shutdown(after(t, time.Minute))
+	show(err)
+	if left, ok := errors.AsType[*auditstream.UndeliveredError](err); ok {
+		show(left.Err)
+	}
+	synctest.Wait()
+	for _, r := range j.rejections {
+		show(r, r.Err)
+	}
+	for _, tr := range j.transitions {
+		show(tr, tr.Err)
+	}
+	out.WriteString(j.log())
+	checkLedger(t, s)
+	return out.String(), status
+}
+
+// TestPanicsDoNotPrintSecrets lets a sink panic with its secret in hand.
+func TestPanicsDoNotPrintSecrets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(context.Context, []sink.Event) (int, error) { panic("the token is " + canary) })
+		out, status := canaryRun(t, f)
+		require.ErrorContains(t, status.LastError, "panicked")
+		assert.NotContains(t, out, canary)
+	})
+}

@@ -1,0 +1,43 @@
+package auditstream_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	goBlock   = regexp.MustCompile("(?s)```go\n(.*?)```")
+	localLink = regexp.MustCompile(`\]\(([^)#:]+)\)`)
+)
+
+// TestReadmeIsTrue holds the Go snippets of the README against code that is compiled, and its links against the files.
+func TestReadmeIsTrue(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	examples, err := os.ReadFile("example_test.go")
+	require.NoError(t, err)
+	compiled := unindent(string(examples))
+	blocks := goBlock.FindAllStringSubmatch(string(readme), -1)
+	require.NotEmpty(t, blocks)
+	for _, block := range blocks {
+		assert.Contains(t, compiled, unindent(block[1]), "a snippet of README.md is not in example_test.go")
+	}
+	for _, link := range localLink.FindAllStringSubmatch(string(readme), -1) {
+		_, err := os.Stat(link[1])
+		assert.NoError(t, err, "a link of README.md leads nowhere")
+	}
+}
+
+// unindent drops the white space at the start of lines.
+func unindent(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimLeft(lines[i], "\t")
+	}
+	return strings.Join(lines, "\n")
+}
