@@ -18,6 +18,9 @@ var eventPaths = []string{"", "/event", "/event/1.0"}
 // notURL is what is wrong with an endpoint that package url cannot read; its error would quote it.
 const notURL = "is not a URL: write https://, the host, and a port if it is not 443"
 
+// notASCII is what is wrong with an endpoint that nobody can type and no HTTP request can hold.
+const notASCII = "holds a space, a control or a character outside of ASCII: copy it again, with such a host in its xn-- form"
+
 // parseEndpoint makes the URL that events are posted to out of what an administrator pasted: the base URL of the
 // collector or one of its event URLs. Otherwise it says what is wrong, without quoting the text, for all kinds of
 // credentials end up in URLs.
@@ -28,6 +31,8 @@ func parseEndpoint(text string, token secret.Value) (*url.URL, []string) {
 		return nil, []string{"is empty: write the URL of the HTTP Event Collector, such as https://splunk.example:8088"}
 	case !strings.Contains(text, "://"):
 		return nil, []string{"has no scheme: write https:// in front of the host"}
+	case !graphic(text):
+		return nil, []string{notASCII}
 	case strings.Contains(text, "#{") || strings.Contains(text, "#<"):
 		return nil, []string{"is no template: the token belongs in Token, from which the Authorization header is made"}
 	}
@@ -60,6 +65,11 @@ func holds(text, token string) bool {
 	return len(token) >= shortest && strings.Contains(strings.ToLower(text), strings.ToLower(token))
 }
 
+// graphic reports whether text is ASCII without spaces and controls.
+func graphic(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 // checkParts checks everything but the path.
 func checkParts(u *url.URL, text string) []string {
 	var reasons []string
@@ -68,6 +78,8 @@ func checkParts(u *url.URL, text string) []string {
 	}
 	if u.Hostname() == "" {
 		reasons = append(reasons, "has no host")
+	} else if !graphic(u.Host) { // it was escaped
+		reasons = append(reasons, notASCII)
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

@@ -51,7 +51,11 @@ func TestParseEndpointRefuses(t *testing.T) {
 		"https://splunk.example:0":                       {"port outside"},
 		"https://splunk.example:65536":                   {"port outside"},
 		"https://splunk.example:port":                    {"not a URL"},
-		"https://splunk.example/\x00":                    {"not a URL"},
+		"https://splunk.example/\x00":                    {"outside of ASCII"},
+		"https://splunk.example/a b":                     {"outside of ASCII"},
+		"https://bücher.example":                         {"outside of ASCII"},
+		"https://%D2":                                    {"outside of ASCII"},
+		"https://splunk.example/%zz":                     {"not a URL"},
 		"https://x:" + canary + "@s.example":             {"password", "holds the token"},
 		"https://" + canary + "@s.example":               {"password", "holds the token"},
 		"https://s.example/?token=" + canary:             {"query", "holds the token"},
@@ -84,6 +88,31 @@ func TestParseEndpointRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzParseEndpoint checks that what comes out leads to the collector of the host that went in, and comes out the same
+// when it goes in again.
+func FuzzParseEndpoint(f *testing.F) {
+	f.Add("https://splunk.example:8088/services/collector/event/1.0/")
+	f.Add(" http://[::1]:80//a%2Fb/services/collector/services/collector ")
+	f.Add("https://u@h/raw?q#f")
+	f.Add("https://%D2")
+	f.Fuzz(func(t *testing.T, text string) {
+		u, reasons := parseEndpoint(text, secret.Value{})
+		if u == nil {
+			require.NotEmpty(t, reasons)
+			return
+		}
+		require.Empty(t, reasons)
+		in, err := url.Parse(strings.TrimSpace(text))
+		require.NoError(t, err)
+		require.Equal(t, in.Host, u.Host)
+		require.True(t, strings.HasSuffix(u.Path, "/services/collector/event"), u.Path)
+		require.Equal(t, u.String(), u.Scheme+"://"+u.Host+u.EscapedPath())
+		again, reasons := parseEndpoint(u.String(), secret.Value{})
+		require.Empty(t, reasons)
+		require.Equal(t, u.String(), again.String())
+	})
 }
 
 func TestCloudHint(t *testing.T) {

@@ -116,9 +116,12 @@ func meaningOf(status, code int, byStatusVerdict sink.Verdict) (meaning, bool) {
 		return meaning{}, false
 	case retry:
 		return m, true
-	case block, split, oneEvent, badIndex:
+	case block:
 		// A status that says it will pass is believed, whoever wrote the body.
 		return m, byStatusVerdict != sink.VerdictRetry
+	case split, oneEvent, badIndex:
+		// What is about events comes with 400. With a status that is about access it is not to be trusted.
+		return m, byStatusVerdict == sink.VerdictSplit
 	}
 	return meaning{}, false
 }

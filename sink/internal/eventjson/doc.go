@@ -8,7 +8,7 @@
 //	timestamp *        milliseconds since 1970, always 13 digits   (Timestamp)
 //	time *             the same instant, RFC 3339                  (Timestamp)
 //	id *               text                                        audit.record.id
-//	stream_id          text
+//	stream_id          text                                        audit.source.id
 //	sequence           number, 1 or more                           audit.sequence.number
 //	schema_version *   text, see SchemaVersion                     audit.schema.version
 //	observed_time      RFC 3339                                    (ObservedTimestamp)
