@@ -273,7 +273,7 @@ func (r *reader) uvarint() uint64 {
 // varint undoes the zig-zag of binary.AppendVarint.
 func (r *reader) varint() int64 {
 	u := r.uvarint()
-	return int64(u>>1) ^ -int64(u&1) //nolint:gosec // the bits are what counts.
+	return int64(u>>1) ^ -int64(u&1)
 }
 
 // length reads the length of a string. It is at most what is left of the record.

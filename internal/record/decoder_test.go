@@ -15,13 +15,13 @@ import (
 )
 
 // fullRecord is the record of an event with everything in it.
-func fullRecord(t testing.TB) string {
-	t.Helper()
+func fullRecord(tb testing.TB) string {
+	tb.Helper()
 	e := fullEvent()
 	e.Attributes = append(e.Attributes, slog.Any("all", []any{nil, true, false, -1, uint(200), 3.5, "é", []byte("b"), testNow, time.Second, map[string]any{"k": []any{}}}))
 	var enc Encoder
 	rec, _, err := enc.Append(nil, &e, testLimit)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return string(rec)
 }
 

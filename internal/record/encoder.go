@@ -110,7 +110,7 @@ func (enc *Encoder) event(e *sink.Event) *Error {
 		return err
 	}
 	if !enc.charge(eventSize) {
-		return enc.tooLargeAt("Event", "")
+		return enc.tooLargeAt("ID", "string")
 	}
 	enc.header(e, outcome)
 	switch {
@@ -177,8 +177,7 @@ func (enc *Encoder) header(e *sink.Event, outcome byte) {
 	if e.SpanID != [8]byte{} {
 		flags |= flagSpan
 	}
-	buf := append(enc.buf, version)
-	buf = appendTime(buf, e.ObservedTime)
+	buf := appendTime(append(enc.buf, version), e.ObservedTime)
 	buf = appendTime(buf, at)
 	buf = append(buf, flags)
 	if flags&flagTrace != 0 {

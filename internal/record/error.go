@@ -6,11 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what an Error quotes of the host's names, so that a key of a megabyte does not end up in a log.
-const (
-	maxQuotedKey = 64
-	maxKind      = 64
-)
+// maxQuoted bounds what an Error quotes of the host's names, so that a key of a megabyte does not end up in a log.
+const maxQuoted = 64
 
 // Error says what is wrong with an event. It names the place and the type, and never holds a value of the event: an
 // error is logged, and the value may be what must not be.
@@ -39,7 +36,7 @@ func (e *Error) Error() string {
 
 // fail returns an Error about the value being written.
 func (enc *Encoder) fail(kind, reason string) *Error {
-	return &Error{Path: enc.path(enc.depth), Kind: cut(kind, maxKind), Reason: reason}
+	return &Error{Path: enc.path(enc.depth), Kind: cut(kind), Reason: reason}
 }
 
 // tooLarge returns the Error for a value whose copy would pass the limit.
@@ -50,7 +47,7 @@ func (enc *Encoder) tooLarge(kind string) *Error {
 func (enc *Encoder) tooLargeAt(path, kind string) *Error {
 	return &Error{
 		Path:   path,
-		Kind:   cut(kind, maxKind),
+		Kind:   cut(kind),
 		Limit:  enc.limit,
 		Reason: "makes the event larger than " + strconv.Itoa(enc.limit) + " bytes: record less, or raise MaxEventBytes",
 	}
@@ -72,7 +69,7 @@ func (enc *Encoder) path(depth int) string {
 		case f.count == 0:
 		case f.group:
 			b.WriteByte('[')
-			b.WriteString(strconv.Quote(cut(enc.lastKey(i), maxQuotedKey)))
+			b.WriteString(strconv.Quote(cut(enc.lastKey(i))))
 			b.WriteByte(']')
 		default:
 			b.WriteByte('[')
@@ -92,8 +89,9 @@ func (enc *Encoder) lastKey(i int) string {
 	return string(enc.buf[e.key:e.end])
 }
 
-// cut shortens s to at most n bytes and an ellipsis, between runes.
-func cut(s string, n int) string {
+// cut shortens a long s to maxQuoted bytes or a little less, between runes, and an ellipsis.
+func cut(s string) string {
+	n := maxQuoted
 	if len(s) <= n {
 		return s
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -54,7 +55,7 @@ func TestGoldenRecord(t *testing.T) {
 	var enc Encoder
 	rec, _, err := enc.Append(nil, &e, testLimit)
 	require.NoError(t, err)
-	assert.Equal(t, golden+"00"+"00"+"00000000", fmt.Sprintf("%x", rec))
+	assert.Equal(t, golden+"00"+"00"+"00000000", hex.EncodeToString(rec))
 
 	e.Targets = []sink.Target{{ID: "t", Type: "y", Name: "n"}}
 	e.Changes = []sink.Change{{Path: "c", Before: nil, After: true}}
@@ -66,7 +67,7 @@ func TestGoldenRecord(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, golden+"01"+"0174"+"0179"+"016e"+"01"+"0163"+"00"+"02"+"01000000"+"0167"+"0b"+"0b000000"+
 		"013000"+"013101"+"013202"+"01330303"+"013404ac02"+"013505000000000000f03f"+"0136060178"+"01370701ff"+
-		"0138080cd8036b0000000015cd5b07"+"0139098001"+"01610a02000000"+"00"+"0302", fmt.Sprintf("%x", rec))
+		"0138080cd8036b0000000015cd5b07"+"0139098001"+"01610a02000000"+"00"+"0302", hex.EncodeToString(rec))
 }
 
 func TestDefaults(t *testing.T) {
@@ -204,7 +205,7 @@ func TestEventTooLarge(t *testing.T) {
 		{`Attributes["a"]`, "map[int]struct {}", attr(bigMap(300))},
 		{`Attributes["a"]`, "record.shout", attr(shout(long))},
 		{`Attributes["a"]`, "json.RawMessage", attr(json.RawMessage(`"` + long + `"`))},
-		{`Attributes["a"]`, "string", attr(fmt.Errorf("%s", long))}, //nolint:perfsprint // an error as hosts have them.
+		{`Attributes["a"]`, "string", attr(fmt.Errorf("%s", long))},
 		{`Attributes["a"]["Long` + strings.Repeat("g", 60) + `…"]`, "string", attr(map[string]string{"Long" + strings.Repeat("g", 70): long})},
 	} {
 		t.Run(tt.path+" "+tt.kind, func(t *testing.T) {
@@ -246,7 +247,7 @@ func TestLimitIsExact(t *testing.T) {
 	for limit := -1; limit < info.Size; limit++ {
 		_, _, err := enc.Append(nil, &e, limit)
 		require.Error(t, err, limit)
-		require.Equal(t, limit, err.(*Error).Limit) //nolint:errorlint,forcetypeassert // exactly this type is promised.
+		require.Equal(t, limit, err.(*Error).Limit) //nolint:errorlint // exactly this type is promised.
 	}
 	_, again, err := enc.Append(nil, &e, info.Size)
 	require.NoError(t, err)

@@ -60,10 +60,10 @@ var plans sync.Map
 
 func planOf(t reflect.Type) *plan {
 	if p, ok := plans.Load(t); ok {
-		return p.(*plan) //nolint:forcetypeassert // nothing else is stored.
+		return p.(*plan)
 	}
 	p, _ := plans.LoadOrStore(t, newPlan(t))
-	return p.(*plan) //nolint:forcetypeassert // nothing else is stored.
+	return p.(*plan)
 }
 
 func newPlan(t reflect.Type) *plan {
@@ -110,8 +110,8 @@ func structFields(t reflect.Type) []field {
 				continue
 			}
 			visited[s.typ] = true
-			for i := range s.typ.NumField() {
-				f, inner, ok := structField(s.typ.Field(i), s.index)
+			for sf := range s.typ.Fields() {
+				f, inner, ok := structField(sf, s.index)
 				switch {
 				case !ok:
 				case inner != nil:

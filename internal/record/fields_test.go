@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,10 +73,10 @@ func TestStructsLikeJSON(t *testing.T) {
 		{"names", struct {
 			A int `json:"a"`
 			B int `json:"-"`
-			C int `json:"-,"`
+			C int `json:"-,"` //nolint:staticcheck // the name "-" of encoding/json
 			D int `json:",omitempty"`
 			E int `json:"with space"`
-			F int `json:"bad\"name"`
+			F int `json:"bad\"name"` //nolint:staticcheck // what encoding/json makes of it
 			G int `json:"ü-1"`
 			H int `other:"x"`
 		}{1, 2, 3, 4, 5, 6, 7, 8}},
@@ -118,12 +119,12 @@ func TestStructsLikeJSON(t *testing.T) {
 			C bool     `json:",string"`
 			D *int     `json:",string"`
 			E *int     `json:",string"`
-			F []int    `json:",string"`
+			F []int    `json:",string"` //nolint:staticcheck // is to change nothing
 			G float64  `json:",string"`
 			H float32  `json:",string"`
 			I shout    `json:",string"`
-			J any      `json:",string"`
-			K struct{} `json:",string"`
+			J any      `json:",string"` //nolint:staticcheck // is to change nothing
+			K struct{} `json:",string"` //nolint:staticcheck // is to change nothing
 		}{1, 2, true, new(int), nil, []int{1}, 0.1, 0.1, "x", 5, struct{}{}}},
 		{"embedded", Named{Base{"1", "n"}}},
 		{"embedded deeper", Deep{Named{Base{"1", "n"}}}},
@@ -192,24 +193,18 @@ func jsonTree(t *testing.T, text string) any {
 // toJSON writes a tree.
 func toJSON(t *testing.T, v any) string {
 	t.Helper()
-	text := ""
+	var parts []string
 	switch v := v.(type) {
 	case group:
-		for i, m := range v {
-			if i > 0 {
-				text += ","
-			}
-			text += toJSON(t, m.Key) + ":" + toJSON(t, m.Value)
+		for _, m := range v {
+			parts = append(parts, toJSON(t, m.Key)+":"+toJSON(t, m.Value))
 		}
-		return "{" + text + "}"
+		return "{" + strings.Join(parts, ",") + "}"
 	case []any:
-		for i, x := range v {
-			if i > 0 {
-				text += ","
-			}
-			text += toJSON(t, x)
+		for _, x := range v {
+			parts = append(parts, toJSON(t, x))
 		}
-		return "[" + text + "]"
+		return "[" + strings.Join(parts, ",") + "]"
 	}
 	b, err := json.Marshal(v)
 	require.NoError(t, err)

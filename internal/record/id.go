@@ -25,8 +25,8 @@ func NewID(now time.Time) string {
 // and is no secret. google/uuid reads crypto/rand and allocates, and takes three times as long.
 func AppendID(dst []byte, now time.Time) []byte {
 	var (
-		ms  = uint64(min(max(now.UnixMilli(), 0), 1<<48-1)) //nolint:gosec // clamped to 48 bits.
-		sub = uint64(now.Nanosecond()%1e6) << 12 / 1e6      //nolint:gosec // never negative; below 1<<12 after the division.
+		ms  = uint64(min(max(now.UnixMilli(), 0), 1<<48-1))
+		sub = uint64(now.Nanosecond()%1e6) << 12 / 1e6 //nolint:gosec // never negative; below 1<<12 after the division.
 		id  [16]byte
 	)
 	binary.BigEndian.PutUint64(id[:8], ms<<16|7<<12|sub)

@@ -178,7 +178,8 @@ func (p *jsonText) string(enc *Encoder) string {
 		p.at++
 		return p.text[start : p.at-1]
 	}
-	buf := append(enc.scratch[:0], p.text[start:p.at]...)
+	buf := enc.scratch[:0]
+	buf = append(buf, p.text[start:p.at]...)
 	lone := false
 	for p.text[p.at] != '"' {
 		if c := p.text[p.at]; c != '\\' {

@@ -88,7 +88,7 @@ func (enc *Encoder) putMap(v reflect.Value) *Error {
 		// would be the last.
 		if i > 0 && m.key == members[i-1].key {
 			return &Error{
-				Path: enc.container(), Kind: cut(v.Type().String(), maxKind),
+				Path: enc.container(), Kind: cut(v.Type().String()),
 				Reason: "has two keys with the same text",
 			}
 		}
@@ -112,7 +112,7 @@ func (enc *Encoder) keyText(k reflect.Value) (string, *Error) {
 		if isNil(k) {
 			return "", nil
 		}
-		return enc.marshalText(k.Interface().(encoding.TextMarshaler), k.Type()) //nolint:forcetypeassert // checked above.
+		return enc.marshalText(k.Interface().(encoding.TextMarshaler), k.Type())
 	case k.CanInt():
 		return strconv.FormatInt(k.Int(), 10), nil
 	case k.CanUint():
@@ -176,7 +176,7 @@ func (f *field) omits(v reflect.Value) (omit, done bool) {
 	if isNil(v) || !byPointer && !t.Implements(zeroerType) {
 		return v.IsZero(), true
 	}
-	return isZero(receiver(v, &plan{byPointer: byPointer}).(interface{ IsZero() bool })) //nolint:forcetypeassert // checked.
+	return isZero(receiver(v, &plan{byPointer: byPointer}).(interface{ IsZero() bool }))
 }
 
 // isEmpty is what omitempty means.
@@ -186,8 +186,9 @@ func isEmpty(v reflect.Value) bool {
 		return v.Len() == 0
 	case reflect.Struct:
 		return false
+	default:
+		return v.IsZero()
 	}
-	return v.IsZero()
 }
 
 // putField writes the value of a field, as a string if its tag asks for that.

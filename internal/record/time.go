@@ -24,7 +24,7 @@ func appendTime(dst []byte, t time.Time) []byte {
 		seconds, nanos = maxSeconds, 999_999_999
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(seconds)) //nolint:gosec // the bits of an int64.
-	return binary.LittleEndian.AppendUint32(dst, uint32(nanos))  //nolint:gosec // below 1e9.
+	return binary.LittleEndian.AppendUint32(dst, uint32(nanos))
 }
 
 // ObservedTime returns the ObservedTime of a record without decoding it, or the zero Time when rec is too short to hold
@@ -48,7 +48,7 @@ func readTime[T []byte | string](b T) (time.Time, bool) {
 	for i := range 4 {
 		nanos |= uint32(b[8+i]) << (8 * i)
 	}
-	s := int64(seconds) //nolint:gosec // the bits of an int64.
+	s := int64(seconds)
 	if s < minSeconds || s > maxSeconds || nanos > 999_999_999 {
 		return time.Time{}, false
 	}

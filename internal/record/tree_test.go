@@ -20,52 +20,52 @@ type (
 )
 
 // tree returns v, a plain value, in a form that can be compared. It fails the test for a value that is not plain.
-func tree(t testing.TB, v any) any {
-	t.Helper()
+func tree(tb testing.TB, v any) any {
+	tb.Helper()
 	switch v := v.(type) {
 	case nil, bool, int64, uint64, string, []byte, time.Duration:
 		return v
 	case float64:
-		require.False(t, math.IsNaN(v) || math.IsInf(v, 0))
+		require.False(tb, math.IsNaN(v) || math.IsInf(v, 0))
 		return number(math.Float64bits(v))
 	case time.Time:
-		require.Equal(t, time.UTC, v.Location())
+		require.Equal(tb, time.UTC, v.Location())
 		return v
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
-			list[i] = tree(t, v[i])
+			list[i] = tree(tb, v[i])
 		}
 		return list
 	case []slog.Attr:
-		return attrsTree(t, v)
+		return attrsTree(tb, v)
 	}
-	require.Failf(t, "not plain", "%T", v)
+	require.Failf(tb, "not plain", "%T", v)
 	return nil
 }
 
 // attrsTree is tree for the members of a group. The value of each must be what slog.AnyValue makes of it.
-func attrsTree(t testing.TB, list []slog.Attr) group {
-	t.Helper()
+func attrsTree(tb testing.TB, list []slog.Attr) group {
+	tb.Helper()
 	g := group{}
 	for _, a := range list {
 		v := a.Value.Any()
 		if a.Value.Kind() != slog.KindAny {
-			require.Equal(t, slog.AnyValue(v).Kind(), a.Value.Kind())
+			require.Equal(tb, slog.AnyValue(v).Kind(), a.Value.Kind())
 		}
-		g = append(g, pair{a.Key, tree(t, v)})
+		g = append(g, pair{a.Key, tree(tb, v)})
 	}
 	return g
 }
 
 // eventTree is the tree of a whole event.
-func eventTree(t testing.TB, e sink.Event) any {
-	t.Helper()
+func eventTree(tb testing.TB, e sink.Event) any {
+	tb.Helper()
 	changes := []any{}
 	for _, c := range e.Changes {
-		changes = append(changes, []any{c.Path, tree(t, c.Before), tree(t, c.After)})
+		changes = append(changes, []any{c.Path, tree(tb, c.Before), tree(tb, c.After)})
 	}
-	attrs := attrsTree(t, e.Attributes)
+	attrs := attrsTree(tb, e.Attributes)
 	targets := append([]sink.Target{}, e.Targets...)
 	e.Changes, e.Attributes, e.Targets = nil, nil, nil
 	return []any{e, targets, changes, attrs}
@@ -92,17 +92,17 @@ func treeSize(v any) int {
 }
 
 // eventSizeOf is Info.Size of an event that is a snapshot.
-func eventSizeOf(t testing.TB, e sink.Event) int {
-	t.Helper()
+func eventSizeOf(tb testing.TB, e sink.Event) int {
+	tb.Helper()
 	size := 160 + len(e.ID) + len(e.Action) + len(e.Message) + len(e.Source.Address) + len(e.Source.UserAgent) +
 		len(e.Actor.ID) + len(e.Actor.Type) + len(e.Actor.Name)
 	for _, x := range e.Targets {
 		size += 16 + len(x.ID) + len(x.Type) + len(x.Name)
 	}
 	for _, c := range e.Changes {
-		size += len(c.Path) + treeSize(tree(t, c.Before)) + treeSize(tree(t, c.After))
+		size += len(c.Path) + treeSize(tree(tb, c.Before)) + treeSize(tree(tb, c.After))
 	}
-	return size + treeSize(attrsTree(t, e.Attributes)) - 16
+	return size + treeSize(attrsTree(tb, e.Attributes)) - 16
 }
 
 const testLimit = 1 << 20
@@ -115,52 +115,52 @@ func minimal(attrs ...slog.Attr) sink.Event {
 }
 
 // roundTrip encodes and decodes e, and checks what holds for every event.
-func roundTrip(t testing.TB, e sink.Event) (sink.Event, Info) {
-	t.Helper()
+func roundTrip(tb testing.TB, e sink.Event) (sink.Event, Info) {
+	tb.Helper()
 	var enc Encoder
 	rec, info, err := enc.Append([]byte("before"), &e, testLimit)
-	require.NoError(t, err)
-	require.Equal(t, "before", string(rec[:6]))
+	require.NoError(tb, err)
+	require.Equal(tb, "before", string(rec[:6]))
 	rec = rec[6:]
 	var dec Decoder
 	got, err := dec.Decode(string(rec))
-	require.NoError(t, err)
-	require.Equal(t, eventSizeOf(t, got), info.Size)
-	require.LessOrEqual(t, len(rec), info.Size)
-	require.Equal(t, got.ObservedTime, ObservedTime(rec))
+	require.NoError(tb, err)
+	require.Equal(tb, eventSizeOf(tb, got), info.Size)
+	require.LessOrEqual(tb, len(rec), info.Size)
+	require.Equal(tb, got.ObservedTime, ObservedTime(rec))
 
 	again, info2, err := enc.Append(nil, &got, testLimit)
-	require.NoError(t, err)
-	require.Equal(t, string(rec), string(again), "encoding a snapshot changes nothing")
-	require.Equal(t, Info{Size: info.Size}, info2)
+	require.NoError(tb, err)
+	require.Equal(tb, string(rec), string(again), "encoding a snapshot changes nothing")
+	require.Equal(tb, Info{Size: info.Size}, info2)
 	return got, info
 }
 
 // snapshot returns what becomes of v as the value of an attribute, and of one side of a change.
-func snapshot(t testing.TB, v any) any {
-	t.Helper()
+func snapshot(tb testing.TB, v any) any {
+	tb.Helper()
 	e := minimal(slog.Any("v", v))
 	e.Changes = []sink.Change{{Path: "p", Before: v}}
-	got, _ := roundTrip(t, e)
-	require.Len(t, got.Attributes, 1)
-	want := attrsTree(t, got.Attributes)[0].Value
-	require.Equal(t, want, tree(t, got.Changes[0].Before))
+	got, _ := roundTrip(tb, e)
+	require.Len(tb, got.Attributes, 1)
+	want := attrsTree(tb, got.Attributes)[0].Value
+	require.Equal(tb, want, tree(tb, got.Changes[0].Before))
 	return want
 }
 
 // refuse encodes e and returns the error that it must give.
-func refuse(t testing.TB, e sink.Event, limit int) *Error {
-	t.Helper()
+func refuse(tb testing.TB, e sink.Event, limit int) *Error {
+	tb.Helper()
 	var enc Encoder
 	rec, info, err := enc.Append([]byte("before"), &e, limit)
-	require.Error(t, err)
-	require.Equal(t, "before", string(rec))
-	require.Zero(t, info)
+	require.Error(tb, err)
+	require.Equal(tb, "before", string(rec))
+	require.Zero(tb, info)
 	wrong, ok := err.(*Error) //nolint:errorlint // exactly this type is promised.
-	require.True(t, ok)
+	require.True(tb, ok)
 
 	// The encoder is as good as new.
 	_, _, err = enc.Append(nil, &sink.Event{Action: "a", Actor: sink.Actor{ID: "u"}}, testLimit)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return wrong
 }

@@ -129,8 +129,9 @@ func isNil(v reflect.Value) bool {
 		return true
 	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice, reflect.Chan, reflect.Func, reflect.UnsafePointer:
 		return v.IsNil()
+	default:
+		return false
 	}
-	return false
 }
 
 func (enc *Encoder) tooDeep(v reflect.Value, limit int, what string) *Error {
@@ -143,9 +144,9 @@ func (enc *Encoder) tooDeep(v reflect.Value, limit int, what string) *Error {
 func (enc *Encoder) resolve(v reflect.Value, plan *plan) (slog.Value, *Error) {
 	x := receiver(v, plan)
 	if plan.form == formValue {
-		return x.(slog.Value), nil //nolint:forcetypeassert // what the form means.
+		return x.(slog.Value), nil
 	}
-	inner, done := logValue(x.(slog.LogValuer)) //nolint:forcetypeassert // what the form means.
+	inner, done := logValue(x.(slog.LogValuer))
 	if !done {
 		return slog.Value{}, enc.fail(v.Type().String(), "has a LogValue method that panicked")
 	}
@@ -178,7 +179,7 @@ func (enc *Encoder) putForm(v reflect.Value, plan *plan) *Error {
 	case json.RawMessage:
 		return enc.putJSON(x)
 	}
-	text, err := enc.marshalText(x.(encoding.TextMarshaler), v.Type()) //nolint:forcetypeassert // what is left of the form.
+	text, err := enc.marshalText(x.(encoding.TextMarshaler), v.Type())
 	if err != nil {
 		return err
 	}

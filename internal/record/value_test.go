@@ -75,8 +75,6 @@ type pointerError struct{ s string }
 
 func (p *pointerError) Error() string { return p.s }
 
-func ptr[T any](v T) *T { return &v }
-
 func TestValues(t *testing.T) {
 	local := time.FixedZone("odd", -(3*3600 + 1))
 	f := func(x float64) number { return number(math.Float64bits(x)) }
@@ -152,7 +150,7 @@ func TestValues(t *testing.T) {
 		{"no other method is called", chatty{"x"}, group{{"Name", "x"}}},
 
 		{"slog.Value", slog.IntValue(3), int64(3)},
-		{"pointer to slog.Value", ptr(slog.StringValue("x")), "x"},
+		{"pointer to slog.Value", new(slog.StringValue("x")), "x"},
 		{"slog.Value in a list", []any{slog.AnyValue(nil), slog.BoolValue(true)}, []any{nil, true}},
 		{"slog.Attr", slog.Int("n", 3), group{{"n", int64(3)}}},
 		{"[]slog.Attr", []slog.Attr{slog.Int("n", 3)}, group{{"n", int64(3)}}},
@@ -160,9 +158,9 @@ func TestValues(t *testing.T) {
 		{"empty []slog.Attr", []slog.Attr{}, group{}},
 		{"all kinds of slog", slog.GroupValue(slog.String("s", "x"), slog.Int64("i", -2), slog.Uint64("u", 2), slog.Float64("f", 2), slog.Bool("b", true), slog.Duration("d", 2), slog.Time("t", testNow), slog.Group("g", slog.Int("n", 3)), slog.Any("a", []any{})), group{{"s", "x"}, {"i", int64(-2)}, {"u", uint64(2)}, {"f", f(2)}, {"b", true}, {"d", time.Duration(2)}, {"t", testNow}, {"g", group{{"n", int64(3)}}}, {"a", []any{}}}},
 
-		{"pointer", ptr(ptr(5)), int64(5)},
+		{"pointer", new(new(5)), int64(5)},
 		{"nil pointer", (*int)(nil), nil},
-		{"pointer to nil pointer", ptr((*int)(nil)), nil},
+		{"pointer to nil pointer", new((*int)(nil)), nil},
 		{"nil pointer with methods", (*nilSafe)(nil), nil},
 		{"nil pointer to a time", (*time.Time)(nil), nil},
 		{"nil error in a struct", struct{ Err error }{}, group{{"Err", nil}}},

@@ -75,9 +75,9 @@ func (enc *Encoder) text(s string) bool {
 // appendLength appends n as a varint.
 func appendLength(dst []byte, n int) []byte {
 	if n < 0x80 {
-		return append(dst, byte(n))
+		return append(dst, byte(n)) //nolint:gosec // in range
 	}
-	return binary.AppendUvarint(dst, uint64(n)) //nolint:gosec // never negative.
+	return binary.AppendUvarint(dst, uint64(n))
 }
 
 // tag begins a value.
