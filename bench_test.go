@@ -30,19 +30,23 @@ func BenchmarkPipeline(b *testing.B) {
 		open func(b *testing.B) (sink.Destination, collector)
 	}{
 		{"otlp-http", func(b *testing.B) (sink.Destination, collector) {
+			b.Helper()
 			srv := newOTLP(b)
 			return otlp.Config{Endpoint: srv.URL()}, srv
 		}},
 		{"otlp-grpc", func(b *testing.B) (sink.Destination, collector) {
+			b.Helper()
 			srv := newOTLP(b)
 			return otlp.Config{Endpoint: srv.GRPCURL(), Protocol: otlp.GRPC}, srv
 		}},
 		{"splunk", func(b *testing.B) (sink.Destination, collector) {
+			b.Helper()
 			srv, err := siemtest.NewSplunk(siemtest.SplunkConfig{})
 			require.NoError(b, err)
 			return splunk.Config{Endpoint: srv.URL(), Token: secret.New(srv.Token())}, srv
 		}},
 		{"sumologic", func(b *testing.B) (sink.Destination, collector) {
+			b.Helper()
 			srv, err := siemtest.NewSumoLogic(siemtest.SumoLogicConfig{})
 			require.NoError(b, err)
 			return sumologic.Config{Endpoint: secret.New(srv.URL())}, srv

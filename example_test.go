@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net/http"
 	"os"
@@ -23,20 +22,23 @@ import (
 func Example() {
 	splunkServer, err := siemtest.NewSplunk(siemtest.SplunkConfig{}) // stands in for the customer's Splunk
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer splunkServer.Close()
 
 	stream, err := auditstream.New(auditstream.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	err = stream.Configure(splunk.Config{
 		Endpoint: splunkServer.URL(),
 		Token:    secret.New(splunkServer.Token()),
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	err = stream.Publish(auditstream.Event{
 		Action:  "project.delete",
@@ -45,10 +47,12 @@ func Example() {
 		Targets: []auditstream.Target{{ID: "p-77", Type: "project", Name: "Payments"}},
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	if err := stream.Shutdown(context.Background()); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for _, e := range splunkServer.Events() {
 		fmt.Println(e.Sequence, e.Action)
@@ -83,15 +87,14 @@ func host(saved sink.Destination, handler http.Handler) error {
 		}
 		handler.ServeHTTP(w, r)
 	})
-	return http.ListenAndServe("localhost:8080", nil) //nolint:gosec // an example without time-outs
+	return http.ListenAndServe("localhost:8080", nil)
 }
 
 // end is how a host ends its stream.
 func end(stream *auditstream.Stream, store func([]auditstream.Event)) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	var left *auditstream.UndeliveredError
-	if errors.As(stream.Shutdown(ctx), &left) {
+	if left, ok := errors.AsType[*auditstream.UndeliveredError](stream.Shutdown(ctx)); ok {
 		store(left.Events)
 	}
 }
