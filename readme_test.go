@@ -27,7 +27,8 @@ func TestReadmeIsTrue(t *testing.T) {
 	for _, block := range blocks {
 		assert.Contains(t, compiled, unindent(block[1]), "a snippet of README.md is not in example_test.go")
 	}
-	for _, link := range localLink.FindAllStringSubmatch(string(readme), -1) {
+	prose := goBlock.ReplaceAllString(string(readme), "")
+	for _, link := range localLink.FindAllStringSubmatch(prose, -1) {
 		_, err := os.Stat(link[1])
 		assert.NoError(t, err, "a link of README.md leads nowhere")
 	}
