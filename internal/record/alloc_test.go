@@ -1,7 +1,10 @@
 package record
 
 import (
+	"encoding/json"
 	"log/slog"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +63,22 @@ func TestAppendAllocatesNothing(t *testing.T) {
 			panic("refused")
 		}
 	}))
+}
+
+// TestEncoderForgetsHugeEvents checks that an encoder in a pool does not keep the scratch space of a huge event.
+func TestEncoderForgetsHugeEvents(t *testing.T) {
+	var attrs []slog.Attr
+	for i := range 10_000 {
+		attrs = append(attrs, slog.Int(strconv.Itoa(i), i))
+	}
+	e := minimal(append(attrs, slog.Any("json", json.RawMessage(`"\n`+strings.Repeat("x", 10_000)+`"`)))...)
+	var enc Encoder
+	_, _, err := enc.Append(nil, &e, testLimit)
+	require.NoError(t, err)
+	assert.LessOrEqual(t, cap(enc.entries), maxScratch)
+	assert.LessOrEqual(t, cap(enc.scratch), maxScratch)
+	assert.Nil(t, enc.keys.byHash)
+	assert.Nil(t, enc.buf)
 }
 
 func BenchmarkAppend(b *testing.B) {

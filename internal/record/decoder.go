@@ -276,8 +276,15 @@ func (r *reader) varint() int64 {
 	return int64(u>>1) ^ -int64(u&1)
 }
 
-// length reads the length of a string. It is at most what is left of the record.
-func (r *reader) length() int { return r.shortCount(1) }
+// length reads the length of a string.
+func (r *reader) length() int {
+	n := r.uvarint()
+	if n > uint64(len(r.rec)-r.at) { //nolint:gosec // never negative.
+		r.fail("it ends too early")
+		return 0
+	}
+	return int(n) //nolint:gosec // at most len(rec).
+}
 
 func (r *reader) string() string {
 	s := r.bytes(r.length())

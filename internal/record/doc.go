@@ -10,6 +10,27 @@
 // A queue of encoded records retains nothing of the caller's, has exact bounds in bytes, and holds no pointers for the
 // garbage collector to walk. A queue that survives a restart can write the same records.
 //
+// # What becomes of a value
+//
+// The first rule that fits decides, for the value and for everything inside:
+//
+//  1. nil of any type is nil. No method of a nil pointer is called.
+//  2. LogValue, on the type or on a pointer to it, is called at most 8 times in a row.
+//  3. time.Time, time.Duration, slog.Value, slog.Attr and []slog.Attr are what they are; json.Number becomes a number if
+//     that loses nothing and stays a string otherwise; json.RawMessage becomes what it says, or a string if it is not
+//     valid JSON; an error becomes its text; an encoding.TextMarshaler too.
+//  4. Booleans, numbers and strings of any name become bool, int64, uint64, float64 and string; NaN and the infinities
+//     become strings. Slices and arrays of bytes become []byte, others []any. Maps become groups sorted by key, with
+//     keys as encoding/json has them. Structs become groups of the fields that encoding/json writes, in its order and
+//     under its names. Pointers and interfaces are followed.
+//  5. Channels, functions, complex numbers and unsafe pointers are an Error.
+//
+// MarshalJSON, String, GoString and Format are never called, and neither fmt nor encoding/json walks a value: both
+// follow a cycle until the process dies.
+//
+// In every list of attributes, map and JSON object the last of several members with one key stays, where it stands. A
+// map with two keys that MarshalText gives the same text is an Error, because neither of them is the last.
+//
 // # The record, version 1
 //
 // Fixed-width numbers are little-endian. A varint is the base-128 form of package encoding/binary, signed ones in

@@ -333,6 +333,13 @@ func TestGoexitInLogValue(t *testing.T) {
 	assert.Equal(t, group{{"n", int64(1)}}, attrsTree(t, got.Attributes))
 }
 
+// With this setting recover returns nil for panic(nil), which looks like no panic at all.
+func TestPanicNilOfOldPrograms(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1")
+	err := refuse(t, minimal(slog.Any("v", resolver(func() slog.Value { panic(nil) }))), testLimit) //nolint:govet // on purpose
+	assert.Equal(t, "has a LogValue method that panicked", err.Reason)
+}
+
 func TestSnapshotIsDeep(t *testing.T) {
 	m := map[string]any{"list": []string{"a"}, "bytes": []byte("b")}
 	attrs := []slog.Attr{slog.Any("m", m), slog.String("s", "x")}
