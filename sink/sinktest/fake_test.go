@@ -98,8 +98,8 @@ func (f *fakeServer) take(ctx context.Context, batch []sink.Event) (leftOut int,
 
 // maxRequest and maxEvent bound what the fake driver sends, in its own idea of bytes.
 const (
-	maxRequest = 20_000
-	maxEvent   = 10_000
+	maxRequest = 200_000
+	maxEvent   = 20_000
 )
 
 // fakeDriver is the configuration of the fake driver: good as it is, and broken in one way by a test.

@@ -10,7 +10,7 @@ import (
 )
 
 // largeText is the size of the events in a large batch.
-const largeText = 1000
+const largeText = 10_000
 
 // parts are the subtests of the suite.
 var parts = []part{

@@ -18,8 +18,8 @@ const (
 	// attemptTimeout bounds every attempt of the suite that is not to be cut short.
 	attemptTimeout = 30 * time.Second
 
-	// largeBatch is how many events make a batch of a little over 4 MB, which takes most drivers several requests.
-	largeBatch = 4000
+	// largeBatch is how many events make a batch of about 5 MB, which takes most drivers several requests.
+	largeBatch = 500
 
 	// hangFor is how long an attempt hangs before its context ends: long enough to have reached a server on loopback.
 	hangFor = 100 * time.Millisecond
@@ -78,11 +78,15 @@ type suite struct {
 	large    int // events in a large batch
 	hangFor  time.Duration
 	patience time.Duration
+	reported map[string]bool
 }
 
 func newSuite(tb testing.TB, h Harness) *suite {
 	tb.Helper()
-	return &suite{tb: tb, h: h, label: newLabel(), large: largeBatch, hangFor: hangFor, patience: patience}
+	return &suite{
+		tb: tb, h: h, label: newLabel(), large: largeBatch, hangFor: hangFor, patience: patience,
+		reported: make(map[string]bool),
+	}
 }
 
 func (s *suite) run(p part) {
@@ -95,11 +99,15 @@ func (s *suite) run(p part) {
 	p.check(s, dst, srv)
 }
 
-// broken reports that a rule was broken, and goes on.
+// broken reports that a rule was broken, and goes on. It says the same thing only once.
 func (s *suite) broken(r rule, format string, args ...any) {
 	s.tb.Helper()
-	s.tb.Errorf("sinktest: rule %q is broken\n\tthe contract: %s\n\tthe driver:   %s", r.name, r.text,
-		fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	if s.reported[r.name+text] {
+		return
+	}
+	s.reported[r.name+text] = true
+	s.tb.Errorf("sinktest: rule %q is broken\n\tthe contract: %s\n\tthe driver:   %s", r.name, r.text, text)
 }
 
 // open opens a sink that ends with the test.
