@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -74,6 +75,9 @@ func FuzzPublic(f *testing.F) {
 		// Wherever a credential can be, it does not show. A host is none, and is all in lower case.
 		const credential = "/CaNaRy@"
 		got := settings.Public("drv", before+credential+after)
+		if low := strings.ToLower(before + after); !strings.Contains(low, "canary") && strings.Contains(got, "canary") {
+			t.Fatal("the credential shows")
+		}
 		if len(got) > len("drv https://")+253+len(":65535")+2 {
 			t.Fatalf("%d bytes", len(got))
 		}
