@@ -36,12 +36,12 @@ func (e *Error) Error() string {
 
 // fail returns an Error about the value being written.
 func (enc *Encoder) fail(kind, reason string) *Error {
-	return &Error{Path: enc.path(enc.depth), Kind: cut(kind), Reason: reason}
+	return &Error{Path: enc.path(), Kind: cut(kind), Reason: reason}
 }
 
 // tooLarge returns the Error for a value whose copy would pass the limit.
 func (enc *Encoder) tooLarge(kind string) *Error {
-	return enc.tooLargeAt(enc.path(enc.depth), kind)
+	return enc.tooLargeAt(enc.path(), kind)
 }
 
 func (enc *Encoder) tooLargeAt(path, kind string) *Error {
@@ -53,11 +53,11 @@ func (enc *Encoder) tooLargeAt(path, kind string) *Error {
 	}
 }
 
-// path describes the position of the copier after the given number of open frames. It is built only for an error, from
+// path describes the position of the copier in the lists and groups that are open. It is built only for an error, from
 // the bytes already written.
-func (enc *Encoder) path(depth int) string {
+func (enc *Encoder) path() string {
 	var b strings.Builder
-	for i := range depth {
+	for i := range enc.depth {
 		f := &enc.frames[i]
 		switch {
 		case i == 0 && f.group:

@@ -227,7 +227,7 @@ func (enc *Encoder) key(key string) *Error {
 // container is the path of the innermost list or group, without the member it is at.
 func (enc *Encoder) container() string {
 	enc.frames[enc.depth-1].count = 0
-	return enc.path(enc.depth)
+	return enc.path()
 }
 
 // close completes the innermost list or group: in a group the last of several members with the same key stays.
