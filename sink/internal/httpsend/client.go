@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -55,6 +56,7 @@ type Client struct {
 	scrub     *scrub.Scrubber
 	gzip      bool
 	transport *http.Transport
+	conns     conns
 
 	mu     sync.Mutex
 	oldest time.Time // when the oldest connection that may be in use was dialled
@@ -129,8 +131,12 @@ func (c *Client) request(ctx context.Context, p *payload, extra http.Header) *ht
 	return req.WithContext(ctx)
 }
 
-// Close gives back the connections. The Client stays usable.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// Close gives back the connections, at once and whatever state they are in: no request is under way when it is called.
+// The Client stays usable.
+func (c *Client) Close() {
+	c.transport.CloseIdleConnections()
+	c.conns.closeAll()
+}
 
 // renew closes the connections that shall not be used again. It runs before an attempt, because a connection becomes
 // idle only some time after its answer was read, and cannot be closed before.
@@ -154,11 +160,12 @@ func (c *Client) moveOn() {
 	c.mu.Unlock()
 }
 
-// dialled notes that a connection was made.
-func (c *Client) dialled() {
+// dialled notes that a connection was made, and returns it as the transport is to use it.
+func (c *Client) dialled(conn net.Conn) net.Conn {
 	c.mu.Lock()
 	if c.oldest.IsZero() {
 		c.oldest = time.Now()
 	}
 	c.mu.Unlock()
+	return c.conns.add(conn)
 }

@@ -29,17 +29,16 @@ const (
 	writeBuffer = 16 << 10
 )
 
-// newTransport returns the transport of one Client, which calls dialled after each connection made. It is driven by
+// newTransport returns the transport of one Client, which passes each connection made through dialled. It is driven by
 // RoundTrip and not by an [http.Client], which would follow redirects, keep cookies and put URLs into errors.
-func newTransport(o Options, dialled func()) *http.Transport {
+func newTransport(o Options, dialled func(net.Conn) net.Conn) *http.Transport {
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := o.Network.Dial(ctx, network, address)
 			if err != nil {
 				return nil, &dialError{address: address, err: err}
 			}
-			dialled()
-			return conn, nil
+			return dialled(conn), nil
 		},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		IdleConnTimeout:        idleTimeout,
