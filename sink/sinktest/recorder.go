@@ -27,9 +27,14 @@ type Recorder struct {
 // becomes of the rest.
 type Answer func(ctx context.Context, batch []sink.Event) (n int, err error)
 
-// Accept returns the Answer that takes the whole batch.
+// Accept returns the Answer that takes the whole batch, unless ctx is done already.
 func Accept() Answer {
-	return func(_ context.Context, batch []sink.Event) (int, error) { return len(batch), nil }
+	return func(ctx context.Context, batch []sink.Event) (int, error) {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		return len(batch), nil
+	}
 }
 
 // Fail returns the Answer that takes nothing and returns err: a plain error, or one made by sink.Retry, sink.Block or

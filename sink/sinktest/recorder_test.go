@@ -176,6 +176,37 @@ func TestRecorderWaits(t *testing.T) {
 	})
 }
 
+// TestRecorderKeepsTheContract also shows how little a harness can be.
+func TestRecorderKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	fault := errors.New("fault")
+	start := func(_ testing.TB, b sinktest.Behavior) (sink.Destination, sinktest.Server) {
+		rec := &sinktest.Recorder{}
+		switch b {
+		case sinktest.Busy, sinktest.Cutting, sinktest.Refusing:
+			rec.Answer(sinktest.Fail(fault))
+		case sinktest.Forbidding:
+			rec.Answer(sinktest.Fail(sink.Block(fault)))
+		case sinktest.Poisoned:
+			rec.Answer(sinktest.RejectIf(func(e sink.Event) bool { return e.Action == sinktest.PoisonAction }))
+		case sinktest.BusyLater:
+			rec.Then(sinktest.Accept())
+			rec.Answer(sinktest.Fail(fault))
+		case sinktest.Hanging:
+			rec.Answer(sinktest.Hang())
+		case sinktest.Accepting:
+		}
+		return rec, sinktest.Server{IDs: func() []string {
+			var ids []string
+			for _, e := range rec.Events() {
+				ids = append(ids, e.ID)
+			}
+			return ids
+		}}
+	}
+	sinktest.TestSink(t, sinktest.Harness{Start: start, Secrets: []string{"a recorder has no secret"}})
+}
+
 func TestRecorderIsRaceSafe(t *testing.T) {
 	t.Parallel()
 	rec := &sinktest.Recorder{}

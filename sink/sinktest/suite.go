@@ -30,8 +30,8 @@ const (
 )
 
 // TestSink checks a driver against the contract of [sink.Sink] and [sink.Destination]. Each part is a subtest; a failure
-// quotes the rule that was broken. It takes about a second for a driver that keeps the rules, plus the time that servers
-// take to start.
+// quotes the rule that was broken. It takes about a second for a driver that keeps the rules, and several under the race
+// detector.
 func TestSink(t *testing.T, h Harness) {
 	t.Helper()
 	if err := h.check(); err != nil {
