@@ -27,7 +27,7 @@ func (c *Check) SecretEndpoint(field string, template secret.Value, public strin
 		c.Fail(field, "", "has no path: copy the whole URL, secret part included")
 		return nil
 	}
-	c.credential = field
+	c.credential = "the secret in " + field
 	return u
 }
 

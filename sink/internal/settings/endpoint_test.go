@@ -126,7 +126,7 @@ func TestPlaintextIsRefused(t *testing.T) {
 		},
 		"a user name":        {endpoint: "http://user@host.example/", refused: "the user information in Endpoint"},
 		"a key in the query": {endpoint: "http://host.example/?apikey=abc", refused: "the query of Endpoint"},
-		"a secret URL":       {endpoint: "http://host.example/receiver/abc", hidden: true, refused: "Endpoint"},
+		"a secret URL":       {endpoint: "http://host.example/receiver/abc", hidden: true, refused: "the secret in Endpoint"},
 		"https":              {endpoint: "https://host.example/#{Secret}", secret: token},
 		"permitted":          {endpoint: "http://host.example/#{Secret}", secret: token, network: sink.Network{AllowPlaintext: true}},
 		"localhost":          {endpoint: "http://localhost:8088/#{Secret}", secret: token},
