@@ -177,6 +177,7 @@ func (s *Splunk) unreadable(in *incoming) *Answer {
 // readObject reads one object of a body. It returns nil and nil for one that Splunk skips in silence.
 func (s *Splunk) readObject(object json.RawMessage, token HECToken) (*Received, error) {
 	var keys map[string]json.RawMessage
+	// An array of objects works in some versions of Splunk and is documented in none, so it is refused.
 	if json.Unmarshal(object, &keys) != nil || keys == nil || len(object) > splunkMaxEvent {
 		return nil, hecFault(6)
 	}
@@ -195,6 +196,7 @@ func (s *Splunk) readObject(object json.RawMessage, token HECToken) (*Received, 
 	case env.event == nil:
 		return nil, hecFault(12)
 	case string(env.event) == "null" || string(env.event) == `""`:
+		// Both are refused; that the code for null is this one is a guess.
 		return nil, hecFault(13)
 	case env.index != "" && token.Indexes != nil && !slices.Contains(token.Indexes, env.index):
 		return nil, hecFault(7)

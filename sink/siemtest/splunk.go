@@ -184,6 +184,7 @@ func (s *Splunk) take(in *incoming) (Answer, []Received) {
 	case channel == "" && token.UseACK:
 		return HEC(10), nil
 	case channel != "" && !isGUID(channel):
+		// Splunk may look at it only when the token has acknowledgement; a client that sends one should send a GUID.
 		return HEC(11), nil
 	}
 	return s.index(in, token, channel)

@@ -115,6 +115,7 @@ func (s *SumoLogic) take(in *incoming) (Answer, []Received) {
 	if !inPath {
 		code = in.Header.Get("X-Sumo-Token")
 	}
+	// Only 200, 400, 401, 408, 429 and 5xx are documented. The others are what an HTTP server would say.
 	switch {
 	case !inPath && path != sumoPath:
 		return sumoError(http.StatusNotFound, "not.found", "The requested resource was not found."), nil
