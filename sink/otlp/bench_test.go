@@ -2,19 +2,27 @@ package otlp
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
 	collogpb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/auditstream/auditstream/secret"
 	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/internal/httpsend"
+	"github.com/auditstream/auditstream/sink/internal/settings"
 )
 
 // benchEvents returns n events of 10 string attributes and a target.
@@ -44,6 +52,7 @@ func benchEvents(n int) []sink.Event {
 	return events
 }
 
+// BenchmarkRecord is the mapping of one event.
 func BenchmarkRecord(b *testing.B) {
 	events := benchEvents(512)
 	m := mapper{prototype: newPrototype()}
@@ -53,6 +62,48 @@ func BenchmarkRecord(b *testing.B) {
 		_, _ = m.record(&events[i%len(events)])
 		i++
 	}
+}
+
+// BenchmarkEncode is everything from events to the bytes of a request, compressed and not, without sending them.
+func BenchmarkEncode(b *testing.B) {
+	resource, err := proto.Marshal(Resource{ServiceName: "deploy-server"}.message(settings.New("otlp", "Secret", secret.Value{})))
+	require.NoError(b, err)
+	for _, compress := range []bool{false, true} {
+		b.Run("gzip="+strconv.FormatBool(compress), func(b *testing.B) {
+			encoder := &encodeOnly{resource: resource, compress: compress}
+			exporter, err := newHTTPExporter(encoder)
+			require.NoError(b, err)
+			events := benchEvents(512)
+			m := mapper{prototype: newPrototype()}
+			var records []sdklog.Record
+			b.ReportAllocs()
+			for b.Loop() {
+				records = m.fill(records[:0], events)
+				require.NoError(b, exporter.Export(b.Context(), records))
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(events)), "ns/event")
+			b.ReportMetric(float64(len(encoder.body))/float64(len(events)), "bytes/event")
+		})
+	}
+}
+
+// encodeOnly is a transport that sends nothing.
+type encodeOnly struct {
+	resource, replaced, body []byte
+	compress                 bool
+}
+
+func (e *encodeOnly) RoundTrip(req *http.Request) (*http.Response, error) {
+	var encoded catcher
+	if _, err := io.Copy(&encoded, req.Body); err != nil {
+		return nil, err
+	}
+	replaced, err := replaceResource(e.replaced[:0], encoded, e.resource)
+	e.replaced, e.body = replaced, replaced
+	if e.compress {
+		e.body = httpsend.Compress(nil, replaced)
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, err
 }
 
 // A discard server takes every request and decodes none.
@@ -82,6 +133,15 @@ func newDiscardGRPC(b *testing.B) string {
 	return "http://" + l.Addr().String()
 }
 
+func newDiscardHTTP(b *testing.B) string {
+	b.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
+	b.Cleanup(s.Close)
+	return s.URL + "/v1/logs"
+}
+
 func benchDeliver(b *testing.B, cfg Config) {
 	b.Helper()
 	events := benchEvents(512)
@@ -96,6 +156,15 @@ func benchDeliver(b *testing.B, cfg Config) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(events)), "ns/event")
+}
+
+func BenchmarkDeliverHTTP(b *testing.B) {
+	endpoint := newDiscardHTTP(b)
+	for _, compression := range []Compression{Gzip, None} {
+		b.Run(string(compression), func(b *testing.B) {
+			benchDeliver(b, Config{Endpoint: endpoint, Compression: compression})
+		})
+	}
 }
 
 func BenchmarkDeliverGRPC(b *testing.B) {

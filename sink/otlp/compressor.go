@@ -10,7 +10,7 @@ import (
 // gzipMessages compresses gRPC messages.
 //
 // It is given to one ClientConn and not registered: a registered compressor of the name "gzip" would replace that of
-// the whole process, the host's own servers included. gRPC's own "gzip" takes about twice the time an event.
+// the whole process, the host's own servers included. gRPC's own "gzip" takes three times as long.
 type gzipMessages struct{}
 
 // Do implements the compressor of package grpc.

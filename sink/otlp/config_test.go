@@ -126,7 +126,7 @@ func TestOpenErrors(t *testing.T) {
 }
 
 func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // The join itself is taken apart.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	return []error{err}
@@ -174,25 +174,27 @@ func TestJSON(t *testing.T) {
 // TestIdleSinkIsSmall bounds what a sink takes that has not delivered anything: a server may hold thousands.
 func TestIdleSinkIsSmall(t *testing.T) {
 	const sinks, budget = 200, 16 << 10
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		cfg := Config{
-			Endpoint: "https://c.example:4317", Protocol: p, Secret: secret.New("s3cr3t"),
-			Headers: sink.Headers{"Authorization": "Bearer #{Secret}"},
-		}
-		goroutines := runtime.NumGoroutine()
-		kept := make([]sink.Sink, sinks)
-		before := heap()
-		for i := range kept {
-			s, err := cfg.Open()
-			require.NoError(t, err)
-			kept[i] = s
-		}
-		each := (heap() - before) / sinks
-		t.Logf("%d bytes a sink", each)
-		assert.Less(t, each, int64(budget))
-		assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
-		runtime.KeepAlive(kept)
-	})
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			cfg := Config{
+				Endpoint: "https://c.example:4317", Protocol: p, Secret: secret.New("s3cr3t"),
+				Headers: sink.Headers{"Authorization": "Bearer #{Secret}"},
+			}
+			goroutines := runtime.NumGoroutine()
+			kept := make([]sink.Sink, sinks)
+			before := heap()
+			for i := range kept {
+				s, err := cfg.Open()
+				require.NoError(t, err)
+				kept[i] = s
+			}
+			each := (heap() - before) / sinks
+			t.Logf("%d bytes a sink", each)
+			assert.Less(t, each, int64(budget))
+			assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
+			runtime.KeepAlive(kept)
+		})
+	}
 }
 
 func heap() int64 {
@@ -200,5 +202,5 @@ func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc) //nolint:gosec // Far below 2^63.
+	return int64(m.HeapAlloc)
 }

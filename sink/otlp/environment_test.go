@@ -145,55 +145,59 @@ func exchangeOf(t *testing.T, p Protocol, compression Compression) exchange {
 
 // TestEnvironmentChangesNothing compares what is sent with and without each variable of the environment, and with all.
 func TestEnvironmentChangesNothing(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		for _, compression := range []Compression{Gzip, None} {
-			clean := exchangeOf(t, p, compression)
-			check := func(t *testing.T) {
-				t.Helper()
-				got := exchangeOf(t, p, compression)
-				assert.Equal(t, clean.dialled, got.dialled)
-				assert.Equal(t, clean.headers, got.headers)
-				assert.Truef(t, proto.Equal(clean.export, got.export), "%v", got.export)
-				assert.NotContains(t, fmt.Sprint(got.headers, got.export), "ambient")
-			}
-			assert.Len(t, clean.dialled, 1)
-			assert.Contains(t, clean.dialled[0], "collector.example")
-			all := ambient(t)
-			for _, name := range slices.Sorted(maps.Keys(all)) {
-				t.Run(string(compression)+"/"+name, func(t *testing.T) {
-					t.Setenv(name, all[name])
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			for _, compression := range []Compression{Gzip, None} {
+				clean := exchangeOf(t, p, compression)
+				check := func(t *testing.T) {
+					t.Helper()
+					got := exchangeOf(t, p, compression)
+					assert.Equal(t, clean.dialled, got.dialled)
+					assert.Equal(t, clean.headers, got.headers)
+					assert.Truef(t, proto.Equal(clean.export, got.export), "%v", got.export)
+					assert.NotContains(t, fmt.Sprint(got.headers, got.export), "ambient")
+				}
+				assert.Len(t, clean.dialled, 1)
+				assert.Contains(t, clean.dialled[0], "collector.example")
+				all := ambient(t)
+				for _, name := range slices.Sorted(maps.Keys(all)) {
+					t.Run(string(compression)+"/"+name, func(t *testing.T) {
+						t.Setenv(name, all[name])
+						check(t)
+					})
+				}
+				t.Run(string(compression)+"/all", func(t *testing.T) {
+					for name, value := range all {
+						t.Setenv(name, value)
+					}
 					check(t)
 				})
 			}
-			t.Run(string(compression)+"/all", func(t *testing.T) {
-				for name, value := range all {
-					t.Setenv(name, value)
-				}
-				check(t)
-			})
-		}
-	})
+		})
+	}
 }
 
 // TestEnvironmentIsNotTrusted checks that a certificate of the environment does not vouch for a server, and that the
 // word "insecure" does not take TLS away.
 func TestEnvironmentIsNotTrusted(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := newServer(t, siemtest.OTLPConfig{TLS: true})
-		path := filepath.Join(t.TempDir(), "server.pem")
-		require.NoError(t, os.WriteFile(path, []byte(srv.CertPEM()), 0o600))
-		t.Setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", path)
-		t.Setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
-		t.Setenv("OTEL_EXPORTER_OTLP_LOGS_INSECURE", "true")
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{TLS: true})
+			path := filepath.Join(t.TempDir(), "server.pem")
+			require.NoError(t, os.WriteFile(path, []byte(srv.CertPEM()), 0o600))
+			t.Setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", path)
+			t.Setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
+			t.Setenv("OTEL_EXPORTER_OTLP_LOGS_INSECURE", "true")
 
-		_, err := deliver(t.Context(), open(t, configFor(srv, p)))
-		assert.Equal(t, sink.VerdictBlock, asError(t, err).Verdict)
-		assert.Empty(t, srv.Events())
+			_, err := deliver(t.Context(), open(t, configFor(srv, p)))
+			assert.Equal(t, sink.VerdictBlock, asError(t, err).Verdict)
+			assert.Empty(t, srv.Events())
 
-		cfg := configFor(srv, p)
-		cfg.TLS.RootCAs = srv.CertPEM()
-		n, err := deliver(t.Context(), open(t, cfg))
-		require.NoError(t, err)
-		assert.Equal(t, 1, n)
-	})
+			cfg := configFor(srv, p)
+			cfg.TLS.RootCAs = srv.CertPEM()
+			n, err := deliver(t.Context(), open(t, cfg))
+			require.NoError(t, err)
+			assert.Equal(t, 1, n)
+		})
+	}
 }

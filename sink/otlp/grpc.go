@@ -79,6 +79,10 @@ func newGRPCWire(c checked) *grpcWire {
 // send makes one request with records.
 func (g *grpcWire) send(ctx context.Context, records []sdklog.Record) error {
 	s := g.lot.take()
+	if s != nil && time.Since(s.opened) >= maxSessionAge {
+		s.close()
+		s = nil
+	}
 	if s == nil {
 		var err error
 		if s, err = g.open(); err != nil {
@@ -86,12 +90,16 @@ func (g *grpcWire) send(ctx context.Context, records []sdklog.Record) error {
 			return sink.Block(errors.New("otlp: gRPC cannot be set up: " + g.scrubber.Error(err)))
 		}
 	}
+	good := false
+	defer func() { // also when the exporter panics, which the stream recovers
+		if good {
+			g.lot.park(s)
+		} else {
+			s.close()
+		}
+	}()
 	err := export(ctx, s.exporter, records)
-	if served(err) {
-		g.lot.park(s)
-	} else {
-		s.close()
-	}
+	good = served(err)
 	return err
 }
 
@@ -148,7 +156,7 @@ func (g *grpcWire) open() (*session, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	return &session{conn: conn, exporter: exporter, link: l}, nil
+	return &session{conn: conn, exporter: exporter, opened: time.Now()}, nil
 }
 
 // newGRPCExporter returns an exporter whose every option is set: the environment fills in the others, headers even with
@@ -190,22 +198,23 @@ func (g *grpcWire) call(
 		result := partialSuccess(resp, a.records, g.scrubber)
 		proto.Reset(resp) // or the exporter would make an error of it that quotes the message
 		return result
-	case ended(ctx, st.Code()):
-		return ctx.Err()
 	case answerTooLarge(st):
 		return nil // the server has taken the request and says more about it than we read
+	}
+	if err := ended(ctx, st.Code()); err != nil {
+		return err
 	}
 	return g.failure(l, st, request)
 }
 
 // failure returns what a failed call means.
 func (g *grpcWire) failure(l *link, st *status.Status, request *collogpb.ExportLogsServiceRequest) error {
-	switch st.Code() {
-	case codes.Unavailable:
+	if st.Code() == codes.Unavailable {
 		if cause := l.cause(); cause != nil {
 			return g.unconnected(cause)
 		}
-	case codes.Internal:
+	}
+	if st.Code() == codes.Internal {
 		// The client library's own code for what it cannot encode, too. Retrying that would stop the stream.
 		if _, err := proto.Marshal(request); err != nil {
 			return sink.Split(errEncode)

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -14,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,8 +23,11 @@ import (
 	collogpb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/auditstream/auditstream/secret"
@@ -153,7 +156,7 @@ func TestGRPCAnswerTooLarge(t *testing.T) {
 func TestGRPCPartialSuccess(t *testing.T) {
 	tests := []struct{ rejected, want int64 }{{2, 2}, {99, 5}, {-1, 0}, {0, 0}}
 	for _, tt := range tests {
-		t.Run(fmt.Sprint(tt.rejected), func(t *testing.T) {
+		t.Run(strconv.FormatInt(tt.rejected, 10), func(t *testing.T) {
 			srv := newServer(t, siemtest.OTLPConfig{})
 			srv.Respond(siemtest.PartialSuccess(tt.rejected, "bad names"))
 			n, err := open(t, configFor(srv, GRPC)).Deliver(t.Context(), benchEvents(5))
@@ -216,7 +219,7 @@ func TestGRPCAtAWebServer(t *testing.T) {
 		{503, sink.VerdictRetry},
 	}
 	for _, tt := range tests {
-		t.Run(fmt.Sprint(tt.status), func(t *testing.T) {
+		t.Run(strconv.Itoa(tt.status), func(t *testing.T) {
 			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/html")
 				w.WriteHeader(tt.status)
@@ -251,53 +254,93 @@ func TestGRPCInterceptorIsHandedSomethingElse(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestAnswerCodec checks that an answer which is no protobuf is no failure: the server has taken the request.
+func TestAnswerCodec(t *testing.T) {
+	answer := &collogpb.ExportLogsServiceResponse{PartialSuccess: &collogpb.ExportLogsPartialSuccess{RejectedLogRecords: 1}}
+	codec := newCodec()
+	good, err := codec.Marshal(answer)
+	require.NoError(t, err)
+	var got collogpb.ExportLogsServiceResponse
+	require.NoError(t, codec.Unmarshal(good, &got))
+	assert.True(t, proto.Equal(answer, &got))
+	require.NoError(t, codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer("\xff\xff")}, &got))
+	assert.True(t, proto.Equal(new(collogpb.ExportLogsServiceResponse), &got))
+	require.Error(t, codec.Unmarshal(good, new(int)), "what is not a message is a fault of ours")
+}
+
+func TestEnded(t *testing.T) {
+	past, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	future, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	require.ErrorIs(t, ended(past, codes.Canceled), context.DeadlineExceeded)
+	require.NoError(t, ended(past, codes.Unavailable))
+	require.NoError(t, ended(future, codes.Canceled))
+	require.NoError(t, ended(t.Context(), codes.DeadlineExceeded))
+	cancel()
+	require.ErrorIs(t, ended(future, codes.Canceled), context.Canceled)
+}
+
+func TestWatchedCredentialsClone(t *testing.T) {
+	l := new(link)
+	c, ok := watchedCredentials{insecure.NewCredentials(), l}.Clone().(watchedCredentials)
+	require.True(t, ok)
+	assert.Same(t, l, c.link)
+}
+
 // TestNotEncodable checks that what cannot be encoded is split until it stands alone, and does not stop the stream. No
 // snapshot holds such text.
 func TestNotEncodable(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := newServer(t, siemtest.OTLPConfig{})
-		e := minimalEvent()
-		e.Message = "\xff"
-		n, err := open(t, configFor(srv, p)).Deliver(t.Context(), []sink.Event{e})
-		assert.Zero(t, n)
-		assert.Equal(t, sink.VerdictSplit, asError(t, err).Verdict)
-		require.ErrorIs(t, err, errEncode)
-	})
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			e := minimalEvent()
+			e.Message = "\xff"
+			n, err := open(t, configFor(srv, p)).Deliver(t.Context(), []sink.Event{e})
+			assert.Zero(t, n)
+			assert.Equal(t, sink.VerdictSplit, asError(t, err).Verdict)
+			require.ErrorIs(t, err, errEncode)
+		})
+	}
 }
 
 func TestConnectionRefused(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := newServer(t, siemtest.OTLPConfig{})
-		s := open(t, configFor(srv, p))
-		require.NoError(t, srv.SetOutage(true))
-		for range 3 {
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			s := open(t, configFor(srv, p))
+			require.NoError(t, srv.SetOutage(true))
+			for range 3 {
+				n, err := deliver(t.Context(), s)
+				assert.Zero(t, n)
+				assert.Equal(t, sink.VerdictRetry, asError(t, err).Verdict)
+			}
+			require.NoError(t, srv.SetOutage(false))
 			n, err := deliver(t.Context(), s)
-			assert.Zero(t, n)
-			assert.Equal(t, sink.VerdictRetry, asError(t, err).Verdict)
-		}
-		require.NoError(t, srv.SetOutage(false))
-		n, err := deliver(t.Context(), s)
-		require.NoError(t, err, "the first attempt after the outage dials")
-		assert.Equal(t, 1, n)
-	})
+			require.NoError(t, err, "the first attempt after the outage dials")
+			assert.Equal(t, 1, n)
+		})
+	}
 }
 
 func TestDNSFailure(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := newServer(t, siemtest.OTLPConfig{})
-		cfg := configFor(srv, p)
-		dials := 0
-		cfg.Network.DialContext = func(context.Context, string, string) (net.Conn, error) {
-			dials++
-			return nil, &net.DNSError{Err: "no such host", Name: "collector.example", IsNotFound: true}
-		}
-		s := open(t, cfg)
-		for i := range 3 {
-			_, err := deliver(t.Context(), s)
-			assert.Equal(t, sink.VerdictRetry, asError(t, err).Verdict)
-			assert.Equal(t, i+1, dials, "each attempt asks DNS once")
-		}
-	})
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			cfg := configFor(srv, p)
+			dials := 0
+			cfg.Network.DialContext = func(context.Context, string, string) (net.Conn, error) {
+				dials++
+				return nil, &net.DNSError{Err: "no such host", Name: "collector.example", IsNotFound: true}
+			}
+			s := open(t, cfg)
+			for i := range 3 {
+				_, err := deliver(t.Context(), s)
+				assert.Equal(t, sink.VerdictRetry, asError(t, err).Verdict)
+				assert.Equal(t, i+1, dials, "each attempt asks DNS once")
+			}
+		})
+	}
 }
 
 func TestCertificates(t *testing.T) {
@@ -323,23 +366,25 @@ func TestCertificates(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			eachProtocol(t, func(t *testing.T, p Protocol) {
-				srv := newServer(t, siemtest.OTLPConfig{TLS: true})
-				cfg := configFor(srv, p)
-				tt.change(t, &cfg, srv)
-				s := open(t, cfg)
-				for range 2 {
-					n, err := deliver(t.Context(), s)
-					if tt.ok {
-						require.NoError(t, err)
-						require.Equal(t, 1, n)
-						continue
+			for _, p := range protocols {
+				t.Run(string(p), func(t *testing.T) {
+					srv := newServer(t, siemtest.OTLPConfig{TLS: true})
+					cfg := configFor(srv, p)
+					tt.change(t, &cfg, srv)
+					s := open(t, cfg)
+					for range 2 {
+						n, err := deliver(t.Context(), s)
+						if tt.ok {
+							require.NoError(t, err)
+							require.Equal(t, 1, n)
+							continue
+						}
+						assert.Zero(t, n)
+						e := asError(t, err)
+						assert.Equal(t, sink.VerdictBlock, e.Verdict, e.Error())
 					}
-					assert.Zero(t, n)
-					e := asError(t, err)
-					assert.Equal(t, sink.VerdictBlock, e.Verdict, e.Error())
-				}
-			})
+				})
+			}
 		})
 	}
 }
@@ -358,23 +403,25 @@ func TestWatchedConnNotesAlerts(t *testing.T) {
 	require.ErrorIs(t, l.cause(), alert)
 }
 
-// TestClientCertificate has a server ask for a certificate that the sink does not have. With TLS 1.3 the sink learns of
-// it after its own side of the handshake.
+// TestClientCertificate has a server ask for a certificate that the sink does not have. With TLS 1.3 the server says so
+// after the sink's side of the handshake, and the reset that follows may overtake it; see TestWatchedConnNotesAlerts.
 func TestClientCertificate(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
-		srv.EnableHTTP2 = true
-		srv.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
-		srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-		srv.StartTLS()
-		t.Cleanup(srv.Close)
-		sum := sha256.Sum256(srv.Certificate().Raw)
-		cfg := Config{Endpoint: srv.URL, Protocol: p, TLS: sink.TLS{PinSHA256: hex.EncodeToString(sum[:])}}
-		_, err := deliver(t.Context(), open(t, cfg))
-		e := asError(t, err)
-		assert.Equal(t, sink.VerdictBlock, e.Verdict, e.Error())
-		assert.Contains(t, e.Error(), "certificate")
-	})
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+			srv.EnableHTTP2 = true
+			srv.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}
+			srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+			srv.StartTLS()
+			t.Cleanup(srv.Close)
+			sum := sha256.Sum256(srv.Certificate().Raw)
+			cfg := Config{Endpoint: srv.URL, Protocol: p, TLS: sink.TLS{PinSHA256: hex.EncodeToString(sum[:])}}
+			_, err := deliver(t.Context(), open(t, cfg))
+			e := asError(t, err)
+			assert.Equal(t, sink.VerdictBlock, e.Verdict, e.Error())
+			assert.Contains(t, e.Error(), "refused")
+		})
+	}
 }
 
 // TestGRPCAtAServerWithoutHTTP2 sends to servers that speak TLS with and without ALPN, but not HTTP/2.

@@ -157,7 +157,14 @@ func retryDelay(st *status.Status) (time.Duration, bool) {
 // maxRetryDelay bounds what a server can ask for.
 const maxRetryDelay = 5 * time.Minute
 
-// ended reports whether the call failed because its context did.
-func ended(ctx context.Context, code codes.Code) bool {
-	return ctx.Err() != nil && (code == codes.Canceled || code == codes.DeadlineExceeded)
+// ended returns the error of the context if the call failed because its context ended. The server knows the deadline too,
+// and may say that it has passed, or hang up, a moment before the context does.
+func ended(ctx context.Context, code codes.Code) error {
+	if code != codes.Canceled && code != codes.DeadlineExceeded {
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }

@@ -26,12 +26,12 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // newServer starts a server, in memory unless it speaks TLS: a handshake that fails blocks on a pipe without a buffer.
-func newServer(t testing.TB, cfg siemtest.OTLPConfig) *siemtest.OTLP {
-	t.Helper()
+func newServer(tb testing.TB, cfg siemtest.OTLPConfig) *siemtest.OTLP {
+	tb.Helper()
 	cfg.InMemory = !cfg.TLS
 	srv, err := siemtest.NewOTLP(cfg)
-	require.NoError(t, err)
-	t.Cleanup(srv.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(srv.Close)
 	return srv
 }
 
@@ -44,23 +44,18 @@ func configFor(srv *siemtest.OTLP, p Protocol) Config {
 	return cfg
 }
 
-func open(t testing.TB, cfg Config) *otlpSink {
-	t.Helper()
+func open(tb testing.TB, cfg Config) *otlpSink {
+	tb.Helper()
 	s, err := cfg.Open()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	o, ok := s.(*otlpSink)
-	require.True(t, ok)
-	t.Cleanup(func() { assert.NoError(t, o.Close()) })
+	require.True(tb, ok)
+	tb.Cleanup(func() { assert.NoError(tb, o.Close()) })
 	return o
 }
 
-// eachProtocol runs a test over HTTP and over gRPC.
-func eachProtocol(t *testing.T, test func(t *testing.T, p Protocol)) {
-	t.Helper()
-	for _, p := range []Protocol{HTTPProtobuf, GRPC} {
-		t.Run(string(p), func(t *testing.T) { test(t, p) })
-	}
-}
+// protocols are both of them: whatever is not about one must hold for the other.
+var protocols = []Protocol{HTTPProtobuf, GRPC}
 
 // deliver sends one event and returns what Deliver did.
 func deliver(ctx context.Context, s sink.Sink) (int, error) {
@@ -68,11 +63,11 @@ func deliver(ctx context.Context, s sink.Sink) (int, error) {
 }
 
 // asError returns err as a *sink.Error.
-func asError(t testing.TB, err error) *sink.Error {
-	t.Helper()
-	require.Error(t, err)
+func asError(tb testing.TB, err error) *sink.Error {
+	tb.Helper()
+	require.Error(tb, err)
 	e, ok := errors.AsType[*sink.Error](err)
-	require.Truef(t, ok, "%T: %v", err, err)
+	require.Truef(tb, ok, "%T: %v", err, err)
 	return e
 }
 
@@ -128,7 +123,9 @@ func fullEvent() sink.Event {
 		slog.Any("bytes", []byte{0, 1, 0xff}),
 		slog.Any("list", []any{
 			nil, true, int64(-1), uint64(1), uint64(1 << 63), 2.5, "s", []byte("b"), eventTime, time.Second,
-			[]any{}, []slog.Attr{slog.String("k", "v")}, slog.StringValue("v"),
+			[]any{},
+			[]slog.Attr{slog.String("k", "v")},
+			slog.StringValue("v"),
 		}),
 		{Key: "group", Value: slog.GroupValue(slog.String("b", "2"), slog.String("a", "1"), slog.Group("in", slog.Int("n", 1)))},
 		slog.String("audit.actor.id", "somebody else"),
@@ -166,8 +163,8 @@ func (h *handler) String() string {
 }
 
 // testPair returns the certificate that package httptest uses.
-func testPair(t testing.TB) tls.Certificate {
-	t.Helper()
+func testPair(tb testing.TB) tls.Certificate {
+	tb.Helper()
 	srv := httptest.NewUnstartedServer(nil)
 	srv.StartTLS()
 	srv.Close()

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -117,7 +118,7 @@ type catcher []byte
 
 func (c *catcher) Write(p []byte) (int, error) {
 	if *c == nil {
-		*c = p[:len(p):len(p)]
+		*c = slices.Clip(p)
 	} else {
 		*c = append(*c, p...)
 	}

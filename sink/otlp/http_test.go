@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -11,12 +12,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
 	collogpb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/auditstream/auditstream/secret"
 	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/internal/httpsend"
 	"github.com/auditstream/auditstream/sink/siemtest"
 )
 
@@ -180,58 +183,111 @@ func TestHTTPRequest(t *testing.T) {
 	assert.Less(t, r.WireBytes, r.Bytes)
 }
 
-func TestHTTPIgnoresAHostsContext(t *testing.T) {
+// TestExport checks what becomes of an exporter that does not reach the transport.
+func TestExport(t *testing.T) {
+	records := []sdklog.Record{newPrototype()}
+	err := export(t.Context(), fakeExporter{}, records)
+	assert.Equal(t, sink.VerdictRetry, asError(t, err).Verdict)
+
+	err = export(t.Context(), fakeExporter{errors.New("canary")}, records)
+	assert.Equal(t, sink.VerdictSplit, asError(t, err).Verdict)
+	assert.NotContains(t, err.Error(), "canary")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, export(ctx, fakeExporter{errors.New("canary")}, records), context.Canceled)
+
+	// A request without an attempt of ours, as if the exporter were used behind our back.
 	srv := newServer(t, siemtest.OTLPConfig{})
 	h, ok := open(t, configFor(srv, HTTPProtobuf)).wire.(*httpWire)
 	require.True(t, ok)
 	exporter, err := h.exporter()
 	require.NoError(t, err)
-	// Nobody's attempt: as if the exporter were used behind our back.
-	require.NoError(t, exporter.Export(context.Background(), nil))
-	assert.Empty(t, srv.Requests())
+	require.NoError(t, exporter.Export(t.Context(), records))
+	assert.Len(t, srv.Requests(), 1)
+}
+
+type fakeExporter struct{ err error }
+
+func (f fakeExporter) Export(context.Context, []sdklog.Record) error { return f.err }
+func (fakeExporter) Shutdown(context.Context) error                  { return nil }
+func (fakeExporter) ForceFlush(context.Context) error                { return nil }
+
+func TestKeeper(t *testing.T) {
+	var k keeper
+	assert.True(t, k.Enabled(t.Context(), sdklog.EnabledParameters{}))
+	require.NoError(t, k.Shutdown(t.Context()))
+	require.NoError(t, k.ForceFlush(t.Context()))
+}
+
+// FuzzHTTPAnswer has a destination answer anything at all.
+func FuzzHTTPAnswer(f *testing.F) {
+	f.Add(200, contentType, []byte{0x0a, 2, 0x08, 1})
+	f.Add(200, "application/json", []byte(`{"partialSuccess":{"rejectedLogRecords":"9223372036854775807"}}`))
+	f.Add(400, "application/json", []byte(`{"message":"m","details":[{"@type":"x"}]}`))
+	f.Add(400, contentType, []byte{0x08, 3, 0x12, 1, 'm'})
+	f.Add(200, "", []byte("<html>"))
+	f.Fuzz(func(t *testing.T, status int, mediaType string, body []byte) {
+		h := new(httpWire)
+		err := h.verdict(&httpsend.Response{Status: status, ContentType: mediaType, Body: body}, 5)
+		if err == nil {
+			require.True(t, 200 <= status && status <= 299)
+			return
+		}
+		e := asError(t, err)
+		if e.Verdict == sink.VerdictReject {
+			require.True(t, 1 <= e.Count && e.Count <= 5)
+		}
+		require.LessOrEqual(t, len(e.Error()), 500)
+		require.NotContains(t, e.Error(), "\n")
+	})
 }
 
 func TestDeadline(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		synctest.Test(t, func(t *testing.T) {
-			srv := newServer(t, siemtest.OTLPConfig{})
-			srv.Respond(siemtest.Hang())
-			s := open(t, configFor(srv, p))
-			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
-			defer cancel()
-			start := time.Now()
-			n, err := deliver(ctx, s)
-			assert.Zero(t, n)
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-			assert.Equal(t, 7*time.Second, time.Since(start))
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(t, siemtest.OTLPConfig{})
+				srv.Respond(siemtest.Hang())
+				s := open(t, configFor(srv, p))
+				ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+				defer cancel()
+				start := time.Now()
+				n, err := deliver(ctx, s)
+				assert.Zero(t, n)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.Equal(t, 7*time.Second, time.Since(start))
 
-			n, err = deliver(ctx, s)
-			assert.Zero(t, n)
-			require.ErrorIs(t, err, context.DeadlineExceeded)
+				n, err = deliver(ctx, s)
+				assert.Zero(t, n)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
 
-			n, err = deliver(t.Context(), s)
-			require.NoError(t, err)
-			assert.Equal(t, 1, n)
-			require.NoError(t, s.Close())
-			srv.Close()
+				n, err = deliver(t.Context(), s)
+				require.NoError(t, err)
+				assert.Equal(t, 1, n)
+				require.NoError(t, s.Close())
+				srv.Close()
+			})
 		})
-	})
+	}
 }
 
 func TestCancelled(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		synctest.Test(t, func(t *testing.T) {
-			srv := newServer(t, siemtest.OTLPConfig{})
-			srv.Respond(siemtest.Hang())
-			s := open(t, configFor(srv, p))
-			ctx, cancel := context.WithCancel(t.Context())
-			defer time.AfterFunc(3*time.Second, cancel).Stop()
-			_, err := deliver(ctx, s)
-			require.ErrorIs(t, err, context.Canceled)
-			require.NoError(t, s.Close())
-			srv.Close()
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(t, siemtest.OTLPConfig{})
+				srv.Respond(siemtest.Hang())
+				s := open(t, configFor(srv, p))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer time.AfterFunc(3*time.Second, cancel).Stop()
+				_, err := deliver(ctx, s)
+				require.ErrorIs(t, err, context.Canceled)
+				require.NoError(t, s.Close())
+				srv.Close()
+			})
 		})
-	})
+	}
 }
 
 // TestPrefix checks that a batch of several requests stops at the first that fails.
@@ -253,15 +309,17 @@ func TestPrefix(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			eachProtocol(t, func(t *testing.T, p Protocol) {
-				srv := newServer(t, siemtest.OTLPConfig{})
-				srv.Respond(tt.answers...)
-				n, err := open(t, configFor(srv, p)).Deliver(t.Context(), batch)
-				assert.Equal(t, tt.n, n)
-				assert.Equal(t, tt.verdict, asError(t, err).Verdict)
-				assert.Len(t, srv.Requests(), 2)
-				assert.Len(t, srv.Events(), tt.taken)
-			})
+			for _, p := range protocols {
+				t.Run(string(p), func(t *testing.T) {
+					srv := newServer(t, siemtest.OTLPConfig{})
+					srv.Respond(tt.answers...)
+					n, err := open(t, configFor(srv, p)).Deliver(t.Context(), batch)
+					assert.Equal(t, tt.n, n)
+					assert.Equal(t, tt.verdict, asError(t, err).Verdict)
+					assert.Len(t, srv.Requests(), 2)
+					assert.Len(t, srv.Events(), tt.taken)
+				})
+			}
 		})
 	}
 }

@@ -122,7 +122,7 @@ func openTunnel(ctx context.Context, conn net.Conn, proxy *url.URL, address stri
 func readTunnelAnswer(conn net.Conn, req *http.Request) (net.Conn, error) {
 	limited := &io.LimitedReader{R: conn, N: maxProxyAnswer}
 	r := bufio.NewReader(limited)
-	resp, err := http.ReadResponse(r, req)
+	resp, err := http.ReadResponse(r, req) //nolint:bodyclose // What follows the header is the tunnel.
 	if err != nil {
 		// The cause may quote the answer.
 		if _, ok := errors.AsType[net.Error](err); ok {
@@ -130,7 +130,6 @@ func readTunnelAnswer(conn net.Conn, req *http.Request) (net.Conn, error) {
 		}
 		return nil, errors.New("the proxy's answer to CONNECT is not HTTP")
 	}
-	// The body of a refusal is not read: its connection is closed.
 	if resp.StatusCode != http.StatusOK {
 		return nil, &httpsend.ProxyError{Status: resp.StatusCode}
 	}

@@ -25,7 +25,6 @@ import (
 type fakeProxy struct {
 	t      *testing.T
 	answer string // in place of its own
-	tls    *tls.Config
 	target func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu   sync.Mutex
@@ -41,9 +40,6 @@ func (p *fakeProxy) dialContext(_ context.Context, _, address string) (net.Conn,
 
 func (p *fakeProxy) serve(conn net.Conn) {
 	defer conn.Close()
-	if p.tls != nil {
-		conn = tls.Server(conn, p.tls)
-	}
 	r := bufio.NewReader(conn)
 	req, err := http.ReadRequest(r)
 	if err != nil {
@@ -84,20 +80,22 @@ func (p *fakeProxy) asked() []string {
 }
 
 func TestProxy(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := newServer(t, siemtest.OTLPConfig{})
-		proxy := &fakeProxy{t: t, target: srv.DialContext}
-		cfg := configFor(srv, p)
-		cfg.Network.DialContext = proxy.dialContext
-		cfg.Network.Proxy = &url.URL{Scheme: "http", Host: "proxy.example:3128", User: url.UserPassword("ada", "p:w")}
-		if p == HTTPProtobuf {
-			return // net/http asks a proxy for a plain URL itself, without CONNECT; see package httpsend
-		}
-		n, err := deliver(t.Context(), open(t, cfg))
-		require.NoError(t, err)
-		assert.Equal(t, 1, n)
-		assert.Equal(t, []string{"CONNECT 127.0.0.1:4317 Basic YWRhOnA6dw=="}, proxy.asked())
-	})
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			proxy := &fakeProxy{t: t, target: srv.DialContext}
+			cfg := configFor(srv, p)
+			cfg.Network.DialContext = proxy.dialContext
+			cfg.Network.Proxy = &url.URL{Scheme: "http", Host: "proxy.example:3128", User: url.UserPassword("ada", "p:w")}
+			if p == HTTPProtobuf {
+				return // net/http asks a proxy for a plain URL itself, without CONNECT; see package httpsend
+			}
+			n, err := deliver(t.Context(), open(t, cfg))
+			require.NoError(t, err)
+			assert.Equal(t, 1, n)
+			assert.Equal(t, []string{"CONNECT 127.0.0.1:4317 Basic YWRhOnA6dw=="}, proxy.asked())
+		})
+	}
 }
 
 func TestProxyRefuses(t *testing.T) {
@@ -173,8 +171,9 @@ func TestProxyHangs(t *testing.T) {
 
 // TestProxyOverTLS checks that the proxy's certificate is verified, by the system's roots.
 func TestProxyOverTLS(t *testing.T) {
-	proxy := &fakeProxy{t: t, tls: &tls.Config{Certificates: []tls.Certificate{testPair(t)}, MinVersion: tls.VersionTLS12}}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", proxy.tls)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates: []tls.Certificate{testPair(t)}, MinVersion: tls.VersionTLS12,
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, l.Close()) })
 	go func() {

@@ -37,16 +37,18 @@ func TestGoldenRequests(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			eachProtocol(t, func(t *testing.T, p Protocol) {
-				srv := newServer(t, siemtest.OTLPConfig{})
-				cfg := configFor(srv, p)
-				tt.config(&cfg)
-				n, err := open(t, cfg).Deliver(t.Context(), []sink.Event{tt.event})
-				require.NoError(t, err)
-				require.Equal(t, 1, n)
-				require.Len(t, srv.Exports(), 1)
-				golden(t, tt.name+".json", srv.Exports()[0])
-			})
+			for _, p := range protocols {
+				t.Run(string(p), func(t *testing.T) {
+					srv := newServer(t, siemtest.OTLPConfig{})
+					cfg := configFor(srv, p)
+					tt.config(&cfg)
+					n, err := open(t, cfg).Deliver(t.Context(), []sink.Event{tt.event})
+					require.NoError(t, err)
+					require.Equal(t, 1, n)
+					require.Len(t, srv.Exports(), 1)
+					golden(t, tt.name+".json", srv.Exports()[0])
+				})
+			}
 		})
 	}
 }
@@ -79,25 +81,27 @@ func TestBatchesArriveWhole(t *testing.T) {
 			batch[i].Attributes = append(batch[i].Attributes, slog.String("attribute.number."+strconv.Itoa(j), strconv.Itoa(i+j)))
 		}
 	}
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := newServer(t, siemtest.OTLPConfig{})
-		n, err := open(t, configFor(srv, p)).Deliver(t.Context(), batch)
-		require.NoError(t, err)
-		require.Equal(t, events, n)
-		assert.Greater(t, len(srv.Exports()), 1, "the batch is larger than a request may be")
-		records, _ := arrived(srv)
-		require.Len(t, records, events)
-		own := len(records[0].GetAttributes()) - attributes
-		for i, r := range records {
-			require.Zero(t, r.GetDroppedAttributesCount())
-			require.Len(t, r.GetAttributes(), own+attributes)
-			require.Equal(t, "event-"+strconv.Itoa(i), r.GetAttributes()[0].GetValue().GetStringValue())
-			require.Equal(t, strconv.Itoa(i+attributes-1), r.GetAttributes()[own+attributes-1].GetValue().GetStringValue())
-		}
-		for _, r := range srv.Requests() {
-			assert.LessOrEqual(t, r.Bytes, 4<<20)
-		}
-	})
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			n, err := open(t, configFor(srv, p)).Deliver(t.Context(), batch)
+			require.NoError(t, err)
+			require.Equal(t, events, n)
+			assert.Greater(t, len(srv.Exports()), 1, "the batch is larger than a request may be")
+			records, _ := arrived(srv)
+			require.Len(t, records, events)
+			own := len(records[0].GetAttributes()) - attributes
+			for i, r := range records {
+				require.Zero(t, r.GetDroppedAttributesCount())
+				require.Len(t, r.GetAttributes(), own+attributes)
+				require.Equal(t, "event-"+strconv.Itoa(i), r.GetAttributes()[0].GetValue().GetStringValue())
+				require.Equal(t, strconv.Itoa(i+attributes-1), r.GetAttributes()[own+attributes-1].GetValue().GetStringValue())
+			}
+			for _, r := range srv.Requests() {
+				assert.LessOrEqual(t, r.Bytes, 4<<20)
+			}
+		})
+	}
 }
 
 func TestSizeIsAnUpperBound(t *testing.T) {

@@ -65,25 +65,27 @@ func TestSecretsStayInside(t *testing.T) {
 	}
 	answers = append(answers, siemtest.PartialSuccess(1, echo), siemtest.PartialSuccess(0, echo),
 		siemtest.LoginPage(), siemtest.Drop(), siemtest.Cut(200, echo), siemtest.Cut(500, echo))
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := newServer(t, siemtest.OTLPConfig{})
-		s := open(t, secretConfig(srv, p))
-		failures := 0
-		for _, a := range answers {
-			srv.Respond(a)
-			_, err := deliver(t.Context(), s)
-			if err != nil {
-				failures++
-				checkClean(t, err)
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			s := open(t, secretConfig(srv, p))
+			failures := 0
+			for _, a := range answers {
+				srv.Respond(a)
+				_, err := deliver(t.Context(), s)
+				if err != nil {
+					failures++
+					checkClean(t, err)
+				}
 			}
-		}
-		assert.Greater(t, failures, 50)
-		checkClean(t, s)
-		srv.Close()
-		_, err := deliver(t.Context(), s)
-		require.Error(t, err)
-		checkClean(t, err)
-	})
+			assert.Greater(t, failures, 50)
+			checkClean(t, s)
+			srv.Close()
+			_, err := deliver(t.Context(), s)
+			require.Error(t, err)
+			checkClean(t, err)
+		})
+	}
 }
 
 // TestSecretsOfOddAnswers has answers that no OTLP server gives.
@@ -115,46 +117,50 @@ func TestSecretsOfOddAnswers(t *testing.T) {
 			_ = conn.Close()
 		}
 	}()
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := newServer(t, siemtest.OTLPConfig{})
-		for _, target := range []string{web.URL, "http://" + raw.Addr().String(), "https://" + raw.Addr().String()} {
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			for _, target := range []string{web.URL, "http://" + raw.Addr().String(), "https://" + raw.Addr().String()} {
+				cfg := secretConfig(srv, p)
+				cfg.Network = sink.Network{}
+				_, rest, _ := strings.Cut(cfg.Endpoint, "/v1/logs")
+				cfg.Endpoint = target + rest
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				_, err := deliver(ctx, open(t, cfg))
+				cancel()
+				require.Error(t, err)
+				checkClean(t, err)
+			}
 			cfg := secretConfig(srv, p)
-			cfg.Network = sink.Network{}
-			_, rest, _ := strings.Cut(cfg.Endpoint, "/v1/logs")
-			cfg.Endpoint = target + rest
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			_, err := deliver(ctx, open(t, cfg))
-			cancel()
+			cfg.Network.DialContext = func(context.Context, string, string) (net.Conn, error) {
+				return nil, errors.New(strings.Join(forms(), " "))
+			}
+			_, err := deliver(t.Context(), open(t, cfg))
 			require.Error(t, err)
 			checkClean(t, err)
-		}
-		cfg := secretConfig(srv, p)
-		cfg.Network.DialContext = func(context.Context, string, string) (net.Conn, error) {
-			return nil, errors.New(strings.Join(forms(), " "))
-		}
-		_, err := deliver(t.Context(), open(t, cfg))
-		require.Error(t, err)
-		checkClean(t, err)
-	})
+		})
+	}
 }
 
 // TestShortSecrets checks that a secret too short to be recognised keeps all remote text out.
 func TestShortSecrets(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		srv := newServer(t, siemtest.OTLPConfig{})
-		cfg := configFor(srv, p)
-		cfg.Secret = secret.New("pw1")
-		cfg.Headers = sink.Headers{"X-Api-Key": "#{Secret}"}
-		answer := answerWith(400, contentType, statusBody(t, "your key is pw1"))
-		if p == GRPC {
-			answer = siemtest.GRPC(codes.InvalidArgument, "your key is pw1")
-		}
-		srv.Respond(answer)
-		_, err := deliver(t.Context(), open(t, cfg))
-		require.Error(t, err)
-		assert.NotContains(t, err.Error(), "pw1")
-		assert.NotContains(t, err.Error(), "your key")
-	})
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			cfg := configFor(srv, p)
+			cfg.Secret = secret.New("pw1")
+			cfg.Headers = sink.Headers{"X-Api-Key": "#{Secret}"}
+			answer := answerWith(400, contentType, statusBody(t, "your key is pw1"))
+			if p == GRPC {
+				answer = siemtest.GRPC(codes.InvalidArgument, "your key is pw1")
+			}
+			srv.Respond(answer)
+			_, err := deliver(t.Context(), open(t, cfg))
+			require.Error(t, err)
+			assert.NotContains(t, err.Error(), "pw1")
+			assert.NotContains(t, err.Error(), "your key")
+		})
+	}
 }
 
 // checkClean searches every printed form of a value, and what the SDK has printed.

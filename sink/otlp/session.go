@@ -9,8 +9,14 @@ import (
 	"google.golang.org/grpc"
 )
 
-// idleTimeout is how long a connection outlives the last Deliver.
-const idleTimeout = 25 * time.Second
+const (
+	// idleTimeout is how long a connection outlives the last Deliver.
+	idleTimeout = 25 * time.Second
+
+	// maxSessionAge is how long a channel is used. A balancer that got a new member, or a name that moved, is noticed
+	// no later; a busy stream would otherwise stay on one connection for ever.
+	maxSessionAge = 5 * time.Minute
+)
 
 // A session is one gRPC channel with the exporter that rides on it. A channel is never reused after a failure: closing
 // it ends gRPC's own reconnecting behind the stream's back, its backoff, which fails calls without dialling, and the
@@ -18,7 +24,7 @@ const idleTimeout = 25 * time.Second
 type session struct {
 	conn     *grpc.ClientConn
 	exporter sdklog.Exporter
-	link     *link
+	opened   time.Time
 }
 
 func (s *session) close() {

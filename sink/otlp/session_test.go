@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,35 +82,37 @@ func TestBlackHole(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			eachProtocol(t, func(t *testing.T, p Protocol) {
-				synctest.Test(t, func(t *testing.T) {
-					srv := newServer(t, siemtest.OTLPConfig{})
-					cfg := configFor(srv, p)
-					network := &swallower{dial: cfg.Network.DialContext}
-					cfg.Network.DialContext = network.dialContext
-					s := open(t, cfg)
-					attempt := func() error {
-						ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
-						defer cancel()
-						_, err := deliver(ctx, s)
-						return err
-					}
-					require.NoError(t, attempt())
-					require.NoError(t, attempt())
-					assert.Equal(t, 1, network.dialled())
+			for _, p := range protocols {
+				t.Run(string(p), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						srv := newServer(t, siemtest.OTLPConfig{})
+						cfg := configFor(srv, p)
+						network := &swallower{dial: cfg.Network.DialContext}
+						cfg.Network.DialContext = network.dialContext
+						s := open(t, cfg)
+						attempt := func() error {
+							ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
+							defer cancel()
+							_, err := deliver(ctx, s)
+							return err
+						}
+						require.NoError(t, attempt())
+						require.NoError(t, attempt())
+						assert.Equal(t, 1, network.dialled())
 
-					network.swallow()
-					failed := 0
-					for attempt() != nil {
-						failed++
-						require.LessOrEqual(t, failed, tt.failed)
-						time.Sleep(time.Second)
-					}
-					assert.NotZero(t, failed)
-					require.NoError(t, s.Close())
-					srv.Close()
+						network.swallow()
+						failed := 0
+						for attempt() != nil {
+							failed++
+							require.LessOrEqual(t, failed, tt.failed)
+							time.Sleep(time.Second)
+						}
+						assert.NotZero(t, failed)
+						require.NoError(t, s.Close())
+						srv.Close()
+					})
 				})
-			})
+			}
 		})
 	}
 }
@@ -188,34 +191,78 @@ func TestSlowServer(t *testing.T) {
 // TestIdle checks that an idle sink gives its connection back, and dials anew afterwards. Goroutines that were left would
 // fail the bubble.
 func TestIdle(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		synctest.Test(t, func(t *testing.T) {
-			srv := newServer(t, siemtest.OTLPConfig{})
-			cfg := configFor(srv, p)
-			open := 0
-			cfg.Network.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-				conn, err := srv.DialContext(ctx, network, address)
-				open++
-				return &counted{Conn: conn, closed: func() { open-- }}, err
-			}
-			s, err := cfg.Open()
-			require.NoError(t, err)
-			assert.Zero(t, open, "nothing is dialled before the first Deliver")
-			for i := range 3 {
-				_, err := deliver(t.Context(), s)
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(t, siemtest.OTLPConfig{})
+				cfg := configFor(srv, p)
+				var open atomic.Int64
+				cfg.Network.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+					conn, err := srv.DialContext(ctx, network, address)
+					open.Add(1)
+					return &counted{Conn: conn, closed: func() { open.Add(-1) }}, err
+				}
+				s, err := cfg.Open()
 				require.NoError(t, err)
-				time.Sleep(idleTimeout - time.Second)
-				_, err = deliver(t.Context(), s)
-				require.NoError(t, err)
-				assert.Equal(t, i+1, srv.Connections())
-				assert.Equal(t, 1, open)
-				time.Sleep(idleTimeout + time.Second)
-				synctest.Wait()
-				assert.Zero(t, open)
-			}
-			srv.Close()
+				assert.Zero(t, open.Load(), "nothing is dialled before the first Deliver")
+				for i := range 3 {
+					_, err := deliver(t.Context(), s)
+					require.NoError(t, err)
+					time.Sleep(idleTimeout - time.Second)
+					_, err = deliver(t.Context(), s)
+					require.NoError(t, err)
+					assert.Equal(t, i+1, srv.Connections())
+					assert.EqualValues(t, 1, open.Load())
+					time.Sleep(idleTimeout + time.Second)
+					synctest.Wait()
+					assert.Zero(t, open.Load())
+				}
+				srv.Close()
+			})
 		})
-	})
+	}
+}
+
+// TestConnectionsGrowOld checks that a busy stream dials now and then.
+func TestConnectionsGrowOld(t *testing.T) {
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(t, siemtest.OTLPConfig{})
+				s := open(t, configFor(srv, p))
+				for range 61 {
+					_, err := deliver(t.Context(), s)
+					require.NoError(t, err)
+					time.Sleep(10 * time.Second)
+				}
+				assert.Equal(t, 3, srv.Connections(), "ten minutes")
+				require.NoError(t, s.Close())
+				srv.Close()
+			})
+		})
+	}
+}
+
+// TestServerRestarts checks that a connection which the server closed between two deliveries costs no attempt.
+func TestServerRestarts(t *testing.T) {
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(t, siemtest.OTLPConfig{})
+				s := open(t, configFor(srv, p))
+				for range 3 {
+					n, err := deliver(t.Context(), s)
+					require.NoError(t, err)
+					require.Equal(t, 1, n)
+					require.NoError(t, srv.SetOutage(true))
+					require.NoError(t, srv.SetOutage(false))
+					synctest.Wait()
+				}
+				require.NoError(t, s.Close())
+				srv.Close()
+			})
+		})
+	}
 }
 
 type counted struct {
@@ -230,23 +277,25 @@ func (c *counted) Close() error {
 }
 
 func TestClose(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, p Protocol) {
-		synctest.Test(t, func(t *testing.T) {
-			srv := newServer(t, siemtest.OTLPConfig{})
-			s := open(t, configFor(srv, p))
-			_, err := deliver(t.Context(), s)
-			require.NoError(t, err)
-			require.NoError(t, s.Close())
-			require.NoError(t, s.Close())
-			if p == GRPC {
-				// A Deliver that was under way when the stream gave up on it leaves nothing behind either.
-				_, err = deliver(t.Context(), s)
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(t, siemtest.OTLPConfig{})
+				s := open(t, configFor(srv, p))
+				_, err := deliver(t.Context(), s)
 				require.NoError(t, err)
-			}
-			synctest.Wait()
-			srv.Close()
+				require.NoError(t, s.Close())
+				require.NoError(t, s.Close())
+				if p == GRPC {
+					// A Deliver that was under way when the stream gave up on it leaves nothing behind either.
+					_, err = deliver(t.Context(), s)
+					require.NoError(t, err)
+				}
+				synctest.Wait()
+				srv.Close()
+			})
 		})
-	})
+	}
 }
 
 func TestParkingLot(t *testing.T) {

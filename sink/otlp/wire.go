@@ -35,7 +35,8 @@ func replaceResource(dst, request, resource []byte) ([]byte, error) {
 			return nil, err
 		}
 		dst = protowire.AppendTag(dst, fieldResourceLogs, protowire.BytesType)
-		dst = protowire.AppendVarint(dst, uint64(protowire.SizeTag(fieldResource)+protowire.SizeBytes(len(resource))+size))
+		size += protowire.SizeTag(fieldResource) + protowire.SizeBytes(len(resource))
+		dst = protowire.AppendVarint(dst, uint64(size)) //nolint:gosec // A size is not negative.
 		dst = protowire.AppendTag(dst, fieldResource, protowire.BytesType)
 		dst = protowire.AppendBytes(dst, resource)
 		_, _ = scopeLogs(logs, func(field []byte) { dst = append(dst, field...) })
