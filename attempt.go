@@ -76,6 +76,7 @@ func (s *Stream) begin() *attempt {
 		return nil
 	}
 	s.pace.urgent = false
+	s.worker.departure = time.Time{}
 	return s.newAttempt(lease)
 }
 
@@ -96,13 +97,17 @@ func (s *Stream) newAttempt(lease queue.Lease) *attempt {
 
 // carryOut makes an attempt and settles its answer.
 func (s *Stream) carryOut(a *attempt) {
-	s.mu.Lock()
-	segments := s.queue.Segments(a.lease.ID)
-	s.mu.Unlock()
-	a.batch = s.decode(segments, a.lease.Len)
+	a.batch = s.decode(s.segments(a.lease), a.lease.Len)
 	if ans, ok := s.run(a); ok {
 		s.settle(a, ans)
 	}
+}
+
+// segments returns copies of a lease's records, or nil if it has ended.
+func (s *Stream) segments(lease queue.Lease) []queue.Segment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue.Segments(lease.ID)
 }
 
 // decode returns the events of segments in a slice of its own.
@@ -189,6 +194,7 @@ func (s *Stream) returned(a *attempt, ans answer) {
 		a.answers <- ans
 		return
 	}
+	s.logPanic(a.outlet, ans.err)
 	if ans.n > 0 || ans.err == nil {
 		s.logLate(a, ans)
 	}

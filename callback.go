@@ -62,9 +62,7 @@ func (s *Stream) tellAll() {
 	defer func() {
 		if !finished {
 			// A callback called runtime.Goexit, which ends this goroutine and no other tale.
-			s.mu.Lock()
-			s.teller.told++
-			s.mu.Unlock()
+			s.tick()
 			go s.tellAll()
 		}
 	}()
@@ -75,10 +73,16 @@ func (s *Stream) tellAll() {
 			return
 		}
 		s.guard(tale)
-		s.mu.Lock()
-		s.teller.told++
-		s.mu.Unlock()
+		s.tick()
 	}
+}
+
+// tick counts a tale that was told, for a Flush that waits for it and not for those behind.
+func (s *Stream) tick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.teller.told++
+	s.notify()
 }
 
 // nextTale returns the next tale, or ends the teller and lets those who wait for it go on.
@@ -89,6 +93,7 @@ func (s *Stream) nextTale() func() {
 	if len(t.pending) == 0 {
 		t.pending = nil
 		t.running = false
+		s.logRemainders(time.Now())
 		s.wake()
 		s.notify()
 		return nil

@@ -136,6 +136,36 @@ func TestTransitionsAreToldInOrder(t *testing.T) {
 	})
 }
 
+// hungHandler waits before each record.
+type hungHandler struct {
+	slog.Handler
+	release <-chan struct{}
+}
+
+func (h hungHandler) Handle(ctx context.Context, r slog.Record) error {
+	<-h.release
+	return h.Handler.Handle(ctx, r)
+}
+
+func TestHungLoggerDoesNotGatherRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{}
+		release := make(chan struct{})
+		s := enabled(t, auditstream.Config{
+			QueueEvents: 1, Overflow: auditstream.DropOldest, Logger: slog.New(hungHandler{j.logger().Handler(), release}),
+		}, newFake(accept))
+		for i := range 61 {
+			publish(t, s, i, i)
+			time.Sleep(time.Second)
+		}
+		close(release)
+		require.NoError(t, s.Flush(t.Context()))
+		synctest.Wait()
+		assert.Equal(t, 1, countOf(j.log(), "oldest events discarded"), j.log())
+		assert.Contains(t, j.log(), "events=60\n")
+	})
+}
+
 // feedback is a log handler that publishes to the very stream that it logs for.
 type feedback struct {
 	slog.Handler

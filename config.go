@@ -120,17 +120,18 @@ type Config struct {
 	_ struct{}
 }
 
-// withDefaults returns c with every unset field filled in.
+// withDefaults returns c with every unset field filled in. An unset field does not follow a negative one, so that only
+// the fields that the host has set are reported.
 func (c Config) withDefaults() Config {
 	c.Name = cmp.Or(c.Name, "audit")
 	c.QueueEvents = cmp.Or(c.QueueEvents, max(defaultQueueEvents, c.BatchEvents))
 	c.QueueBytes = cmp.Or(c.QueueBytes, max(defaultQueueBytes, c.BatchBytes, c.MaxEventBytes))
-	c.MaxEventBytes = cmp.Or(c.MaxEventBytes, min(defaultMaxEventBytes, c.QueueBytes))
-	c.BatchEvents = cmp.Or(c.BatchEvents, min(defaultBatchEvents, c.QueueEvents))
-	c.BatchBytes = cmp.Or(c.BatchBytes, min(defaultBatchBytes, c.QueueBytes))
+	c.MaxEventBytes = cmp.Or(c.MaxEventBytes, min(defaultMaxEventBytes, max(c.QueueBytes, 1)))
+	c.BatchEvents = cmp.Or(c.BatchEvents, min(defaultBatchEvents, max(c.QueueEvents, 1)))
+	c.BatchBytes = cmp.Or(c.BatchBytes, min(defaultBatchBytes, max(c.QueueBytes, 1)))
 	c.BatchDelay = cmp.Or(c.BatchDelay, defaultBatchDelay)
 	c.AttemptTimeout = cmp.Or(c.AttemptTimeout, defaultAttemptTimeout)
-	c.RetryMin = cmp.Or(c.RetryMin, min(defaultRetryMin, cmp.Or(c.RetryMax, defaultRetryMin)))
+	c.RetryMin = cmp.Or(c.RetryMin, min(defaultRetryMin, max(cmp.Or(c.RetryMax, defaultRetryMin), 1)))
 	c.RetryMax = cmp.Or(c.RetryMax, max(defaultRetryMax, c.RetryMin))
 	c.Overflow = cmp.Or(c.Overflow, RefuseNew)
 	c.WhilePaused = cmp.Or(c.WhilePaused, Hold)

@@ -1,6 +1,7 @@
 package auditstream_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/auditstream/auditstream"
+	"github.com/auditstream/auditstream/sink"
 )
 
 func TestBadConfigIsReportedWhole(t *testing.T) {
@@ -25,6 +27,32 @@ func TestBadConfigIsReportedWhole(t *testing.T) {
 		`auditstream: Config.WhilePaused ("drop"): is neither Hold nor Refuse`,
 	} {
 		assert.ErrorContains(t, err, want)
+	}
+	assert.Equal(t, 6, strings.Count(err.Error(), "auditstream: Config."), "unset fields are not to blame:\n%v", err)
+}
+
+func TestUnsetFieldsAreNotToBlame(t *testing.T) {
+	for field, cfg := range map[string]auditstream.Config{
+		"QueueEvents":    {QueueEvents: -1},
+		"QueueBytes":     {QueueBytes: -1},
+		"MaxEventBytes":  {MaxEventBytes: -1},
+		"BatchEvents":    {BatchEvents: -1},
+		"BatchBytes":     {BatchBytes: -1},
+		"BatchDelay":     {BatchDelay: -1},
+		"AttemptTimeout": {AttemptTimeout: -1},
+		"RetryMin":       {RetryMin: -1},
+		"RetryMax":       {RetryMax: -1},
+		"Overflow":       {Overflow: "x"},
+		"WhilePaused":    {WhilePaused: "x"},
+	} {
+		t.Run(field, func(t *testing.T) {
+			s, err := auditstream.New(cfg)
+			assert.Nil(t, s)
+			var bad *sink.ConfigError
+			require.ErrorAs(t, err, &bad)
+			assert.Equal(t, "auditstream: Config."+field, bad.Field)
+			assert.Equal(t, 1, strings.Count(err.Error(), "auditstream: Config."), err)
+		})
 	}
 }
 

@@ -26,9 +26,10 @@ type contrast struct {
 func (c *contrast) follow(r ruling) (unproven bool) {
 	if r.count > 0 {
 		// OTLP's partial success: the events must not be sent again, so there is nothing that a test could decide.
-		c.row = 0
-		if r.delivered() == 0 {
-			c.row = r.count
+		if r.delivered() > 0 {
+			c.row = 0
+		} else {
+			c.row += r.count
 		}
 		return false
 	}
@@ -68,19 +69,25 @@ func (s *Stream) prove(a *attempt, r ruling) (_ ruling, ok bool) {
 	if !ok {
 		return kept, false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a.replaced = test.replaced
 	verdict := rule(ans, 1)
 	switch {
 	case verdict.delivered() == 1:
-		s.contrast.row = 0
-		return r, true
+		kept = r
 	case len(verdict.rejected)+verdict.count > 0:
 		kept.verdict, kept.quiet, kept.err = sink.VerdictBlock, false, refusesAll(verdict.err)
 	default:
 		kept.verdict, kept.quiet, kept.err, kept.after = verdict.verdict, verdict.quiet, verdict.err, verdict.after
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if test.over {
+		return kept, false
+	}
+	s.logPanic(a.outlet, verdict.err)
+	if verdict.delivered() == 1 {
+		s.contrast.row = 0
+	}
+	s.attempt, a.replaced = a, test.replaced // an edit from now on is a's again
 	return kept, true
 }
 

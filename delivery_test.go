@@ -224,6 +224,8 @@ func TestAnswersOfABrokenSink(t *testing.T) {
 			return 0, nil
 		}, "ended its goroutine"},
 		"unknown verdict": {fail(&sink.Error{Verdict: 99, Err: errFake}), "fake: refused"},
+		"nil error":       {fail((*sink.Error)(nil)), "returned no error"},
+		"hostile error":   {fail(hostileError{}), "panicked"},
 	}
 	for name, tt := range answers {
 		t.Run(name, func(t *testing.T) {
@@ -241,6 +243,101 @@ func TestAnswersOfABrokenSink(t *testing.T) {
 				assert.EqualValues(t, 3, s.Status().Totals.Delivered)
 				assert.Empty(t, j.rejections)
 				assert.NotContains(t, j.log(), "s3cr3t")
+			})
+		})
+	}
+}
+
+// hostileError panics when it is looked into.
+type hostileError struct{ error }
+
+func (hostileError) Error() string { panic("s3cr3t") }
+func (hostileError) Unwrap() error { panic("s3cr3t") }
+
+func TestNilErrorOfADriverIsNoError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(_ context.Context, batch []sink.Event) (int, error) {
+			var err *sink.Error // the classic slip: not nil as an error
+			return len(batch), err
+		})
+		s := enabled(t, auditstream.Config{}, f)
+		publish(t, s, 1, 2)
+		require.NoError(t, s.Flush(t.Context()))
+		assert.EqualValues(t, 2, s.Status().Totals.Delivered)
+	})
+}
+
+// nosyError looks at the stream when it is looked at.
+type nosyError struct{ look func() }
+
+func (e nosyError) Error() string   { e.look(); return "nosy" }
+func (e nosyError) Is(_ error) bool { e.look(); return false }
+
+func TestMethodsOfErrorsRunWithoutTheLock(t *testing.T) {
+	for name, answer := range map[string]func(error) (int, error){
+		"retry":  func(err error) (int, error) { return 0, err },
+		"reject": func(err error) (int, error) { return 1, sink.Reject(err, 0) },
+		"split":  func(err error) (int, error) { return 0, sink.Split(err) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				j := &journal{}
+				var s *auditstream.Stream
+				nosy := nosyError{look: func() { s.Status() }}
+				f := newFake(func(context.Context, []sink.Event) (int, error) { return answer(nosy) })
+				s = enabled(t, auditstream.Config{Logger: j.logger(), OnReject: j.onReject}, f)
+				publish(t, s, 1, 3)
+				time.Sleep(time.Minute)
+				assert.NotEqual(t, auditstream.ConditionHealthy, s.Status().Condition)
+				assert.Contains(t, j.log(), "nosy")
+			})
+		})
+	}
+}
+
+func TestClockThatJumpsDelaysNoBatch(t *testing.T) {
+	for name, jump := range map[string]time.Duration{"back": -time.Hour, "forth": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(accept)
+				s := enabled(t, auditstream.Config{}, f)
+				for i := range 3 {
+					require.NoError(t, s.PublishObserved(event(i), time.Now().Add(-jump)), "before the jump")
+					time.Sleep(200 * time.Millisecond)
+					synctest.Wait()
+					assert.Len(t, f.attempts(), i+1)
+				}
+			})
+		})
+	}
+}
+
+func TestPanicIsLoggedWhateverFailedBefore(t *testing.T) {
+	panics := func(context.Context, []sink.Event) (int, error) { panic(errors.New("boom")) }
+	for name, script := range map[string]deliverFunc{
+		"after a failure": sequence(fail(errFake), panics),
+		"test event": func(ctx context.Context, batch []sink.Event) (int, error) {
+			if batch[0].Action == "auditstream.test" {
+				return panics(ctx, batch)
+			}
+			return 1, sink.Reject(errFake, 0)
+		},
+		"late": func(ctx context.Context, batch []sink.Event) (int, error) {
+			<-ctx.Done()
+			time.Sleep(time.Hour)
+			return panics(ctx, batch)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				j := &journal{}
+				s := enabled(t, auditstream.Config{Logger: j.logger()}, newFake(script))
+				publish(t, s, 1, 3)
+				time.Sleep(90 * time.Minute)
+				assert.Equal(t, 1, countOf(j.log(), "sink panicked\""), j.log())
+				assert.Contains(t, j.log(), "delivery_test.go")
+				require.NoError(t, s.Delete())
+				time.Sleep(time.Hour) // a hung call comes back
 			})
 		})
 	}

@@ -41,18 +41,22 @@ func (s *Stream) Flush(ctx context.Context) error {
 			return ErrPaused
 		}
 		if err := s.waitForChange(ctx); err != nil {
-			return fmt.Errorf("auditstream: flush ended with %d events not answered for: %w", s.queue.Pending(through), err)
+			return fmt.Errorf("auditstream: flush of %q ended with %d events not answered for: %w",
+				s.cfg.Name, s.queue.Pending(through), err)
 		}
 	}
 }
 
 // waitForChange waits for the next notify or the end of ctx. The lock is held on entry and on return.
-func (s *Stream) waitForChange(ctx context.Context) error {
-	changed := s.change()
+func (s *Stream) waitForChange(ctx context.Context) error { return s.waitFor(ctx, s.change()) }
+
+// waitFor waits for done, or for the end of ctx, whose error it returns. The lock is held on entry and on return, and
+// not while ctx is asked.
+func (s *Stream) waitFor(ctx context.Context, done <-chan struct{}) error {
 	s.mu.Unlock()
 	defer s.mu.Lock()
 	select {
-	case <-changed:
+	case <-done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

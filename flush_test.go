@@ -2,6 +2,7 @@ package auditstream_test
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,54 @@ func TestFlushEndsWhenTheStreamIsStopped(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestFlushDoesNotWaitForLaterCallbacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		s := enabled(t, auditstream.Config{
+			OnReject: func(auditstream.Rejection) { time.Sleep(time.Minute) },
+			OnTransition: func(tr auditstream.Transition) {
+				if tr.To == auditstream.StatePaused {
+					<-release
+				}
+			},
+		}, newFake(rejectFirst))
+		publish(t, s, 1, 1)
+		start := time.Now()
+		done := make(chan error)
+		go func() { done <- s.Flush(after(t, time.Hour)) }()
+		time.Sleep(time.Second)
+		require.NoError(t, s.Pause())
+		require.NoError(t, <-done)
+		assert.Equal(t, time.Minute, time.Since(start))
+	})
+}
+
+// slowHandler takes a second for each record.
+type slowHandler struct{ slog.Handler }
+
+func (h slowHandler) Handle(ctx context.Context, r slog.Record) error {
+	time.Sleep(time.Second)
+	return h.Handler.Handle(ctx, r)
+}
+
+func TestShutdownWaitsForItsLogRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{}
+		logger := slog.New(slowHandler{j.logger().Handler()})
+		s := enabled(t, auditstream.Config{Logger: logger}, newFake(accept))
+		publish(t, s, 1, 1)
+		require.NoError(t, s.Shutdown(t.Context()))
+		assert.Contains(t, j.log(), "audit stream shut down")
+
+		hasty := enabled(t, auditstream.Config{Logger: logger}, newFake(accept))
+		start := time.Now()
+		require.NoError(t, hasty.Shutdown(after(t, 1500*time.Millisecond)), "nothing was left behind")
+		assert.Equal(t, 1500*time.Millisecond, time.Since(start), "but not beyond its context")
+		time.Sleep(time.Minute)
+	})
 }
 
 func TestShutdownDrains(t *testing.T) {

@@ -22,7 +22,13 @@ func (s *Stream) log(level slog.Level, msg string, attrs ...slog.Attr) {
 	s.tell(func() { s.cfg.Logger.LogAttrs(context.Background(), level, msg, attrs...) })
 }
 
-func errAttr(err error) slog.Attr { return slog.String("error", err.Error()) }
+func errAttr(err error) slog.Attr { return slog.Any("error", errorText{err}) }
+
+// errorText is an error whose text is asked for by the handler, and so without the lock: it is a driver's to give.
+type errorText struct{ err error }
+
+// LogValue returns the text.
+func (t errorText) LogValue() slog.Value { return slog.StringValue(t.err.Error()) }
 
 // logTransition logs a change of state or condition: the first failure of a streak, and its recovery, are among them.
 func (s *Stream) logTransition(t Transition) {
@@ -61,9 +67,15 @@ func (s *Stream) logLate(a *attempt, ans answer) {
 		slog.String("destination", a.outlet.name), slog.Int("events", ans.n))
 }
 
-func (s *Stream) logStack(p *panicError) {
+// logPanic reports a sink's panic with its stack, once in a streak of failures.
+func (s *Stream) logPanic(o *outlet, err error) {
+	p, ok := err.(*panicError) //nolint:errorlint // the Stream has made it, and methods of other errors are not ours to call
+	if !ok || o.panicked {
+		return
+	}
+	o.panicked = true
 	s.log(slog.LevelError, "audit stream sink panicked",
-		slog.String("destination", s.destination()), slog.String("panic", p.text), slog.String("stack", string(p.stack)))
+		slog.String("destination", o.name), slog.String("panic", p.text), slog.String("stack", string(p.stack)))
 }
 
 // logCallbackPanic is called by the teller, without the lock.
@@ -106,8 +118,12 @@ func (s *Stream) logOverflow(dropped int) {
 	s.logRemainders(time.Now())
 }
 
-// logRemainders logs what was held back, once a second has passed. It is called with the lock held.
+// logRemainders logs what was held back, once a second has passed and nothing else is being told: records must not
+// gather behind a callback that hangs. It is called with the lock held.
 func (s *Stream) logRemainders(now time.Time) {
+	if s.teller.busy() && !s.closing.over {
+		return
+	}
 	if n := s.rejects.take(now); n > 0 {
 		attrs := []slog.Attr{slog.Int("events", n), slog.String("destination", s.destination())}
 		if s.rejects.err != nil {

@@ -14,9 +14,10 @@ type outlet struct {
 	name string
 	sink sink.Sink
 
-	busy    bool // a Deliver is running, maybe on a lease that has ended long ago
-	retired bool // replaced, deleted or shut down: to be closed once it is not busy
-	closed  bool // Close has been called
+	busy     bool // a Deliver is running, maybe on a lease that has ended long ago
+	retired  bool // replaced, deleted or shut down: to be closed once it is not busy
+	closed   bool // Close has been called
+	panicked bool // a panic has been logged since the last success
 }
 
 // errNoDestination is the answer to Configure(nil).
@@ -35,6 +36,7 @@ func openOutlet(dst sink.Destination) (o *outlet, err error) {
 			o, err = nil, fmt.Errorf("auditstream: opening the destination panicked (%s)", panicText(p))
 		}
 	}()
+	name := dst.String() // first: if it panics, there is no sink yet that somebody would have to close
 	opened, err := dst.Open()
 	if err != nil {
 		return nil, err
@@ -42,7 +44,7 @@ func openOutlet(dst sink.Destination) (o *outlet, err error) {
 	if opened == nil {
 		return nil, errors.New("auditstream: the destination opened no sink and returned no error: this is a fault of its driver")
 	}
-	return &outlet{dst: dst, name: dst.String(), sink: opened}, nil
+	return &outlet{dst: dst, name: name, sink: opened}, nil
 }
 
 // retire takes o out of use and closes its sink when no Deliver runs on it. It is called with the lock held.

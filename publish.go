@@ -153,16 +153,12 @@ func (s *Stream) admitWaiters() {
 // acceptance. The lock is held on entry and on return, and released in between.
 func (s *Stream) await(ctx context.Context, rec []byte, size int) error {
 	w := s.queue.Wait(rec, size)
-	s.wakeForEvents() // a batch that waits for company need not: there is a crowd
-	s.mu.Unlock()
-	select {
-	case <-w.Done():
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
+	defer s.queue.Leave(w) // should ctx panic, which a nil one does
+	s.wakeForEvents()      // a batch that waits for company need not: there is a crowd
+	err := s.waitFor(ctx, w.Done())
 	if s.queue.Leave(w) {
 		s.totals.RefusedFull++
-		return fmt.Errorf("%w: %w", ErrQueueFull, ctx.Err())
+		return fmt.Errorf("%w: %w", ErrQueueFull, err)
 	}
 	if _, ok := w.Seq(); ok {
 		return nil

@@ -142,6 +142,43 @@ func TestPublishContextEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// nosyContext looks at the stream when it is asked why it ended.
+type nosyContext struct {
+	context.Context
+	look func()
+}
+
+func (c nosyContext) Err() error { c.look(); return c.Context.Err() }
+
+func TestContextsAreAskedWithoutTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := enabled(t, auditstream.Config{QueueEvents: 1, StartPaused: true}, newFake(accept))
+		publish(t, s, 1, 1)
+		err := s.PublishContext(nosyContext{after(t, time.Second), func() { s.Status() }}, event(2))
+		require.ErrorIs(t, err, auditstream.ErrQueueFull)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+func TestNilContextLocksNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var none context.Context
+		s := enabled(t, auditstream.Config{QueueEvents: 1}, newFake(fail(errFake)))
+		require.NoError(t, s.PublishContext(none, event(1)), "there is room: nobody asks the context")
+		assert.Panics(t, func() { _ = s.PublishContext(none, event(2)) })
+		assert.Panics(t, func() { _ = s.Flush(none) })
+		require.ErrorIs(t, s.Publish(event(3)), auditstream.ErrQueueFull)
+		require.NoError(t, s.Delete())
+		assert.EqualValues(t, 1, s.Status().Totals.Accepted, "who has panicked does not wait any more")
+
+		require.NoError(t, s.Configure(newFake(fail(errFake))))
+		publish(t, s, 4, 4)
+		assert.Panics(t, func() { _ = s.Shutdown(none) })
+		require.ErrorIs(t, s.Publish(event(5)), auditstream.ErrShutdown)
+		require.NoError(t, s.Delete())
+	})
+}
+
 func TestWaitingPublishersAreSentAway(t *testing.T) {
 	for name, tt := range map[string]struct {
 		stop func(*auditstream.Stream)

@@ -203,6 +203,17 @@ func TestContrastLetsRejectingGoOn(t *testing.T) {
 	})
 }
 
+func TestContrastCountsWhatWasRejectedUnnamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counted := func(context.Context, []sink.Event) (int, error) { return 1, sink.RejectCount(errFake, 1) }
+		f := newFake(sequence(counted, counted, rejectFirst))
+		s := enabled(t, auditstream.Config{BatchEvents: 1}, f)
+		publish(t, s, 1, 3)
+		require.NoError(t, s.Flush(t.Context()))
+		assert.Equal(t, [][]string{{"e1"}, {"e2"}, {"e3"}, {"test"}}, f.attempts())
+	})
+}
+
 func TestContrastThatFailsOtherwise(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err       error

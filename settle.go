@@ -1,7 +1,6 @@
 package auditstream
 
 import (
-	"errors"
 	"time"
 
 	"github.com/auditstream/auditstream/internal/queue"
@@ -13,7 +12,7 @@ import (
 func (s *Stream) settle(a *attempt, ans answer) {
 	r := rule(ans, a.lease.Len)
 	s.mu.Lock()
-	s.logPanic(ans)
+	s.logPanic(a.outlet, r.err)
 	trial := s.contrast
 	unproven := trial.follow(r)
 	s.mu.Unlock()
@@ -23,6 +22,7 @@ func (s *Stream) settle(a *attempt, ans answer) {
 			return
 		}
 	}
+	rejection := s.rejection(a.lease, r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.over || !s.queue.Current(a.lease.ID) {
@@ -30,16 +30,16 @@ func (s *Stream) settle(a *attempt, ans answer) {
 	}
 	s.attempt = nil
 	s.contrast.follow(r)
-	s.commit(a.lease, r)
+	s.commit(a.lease, r, rejection)
 	switch {
 	case r.quiet:
 	case !r.rest || r.verdict == sink.VerdictReject:
 		s.recover()
+	case a.replaced:
+		// The destination that failed, or refused, is not the stream's any more.
 	case r.verdict == sink.VerdictSplit:
 		s.split.refused(a.lease.Last)
 		s.pace.notBefore = time.Time{}
-	case a.replaced:
-		// The destination that failed is not the stream's any more.
 	default:
 		s.fail(r)
 	}
@@ -47,8 +47,7 @@ func (s *Stream) settle(a *attempt, ans answer) {
 }
 
 // commit takes what was answered for out of the queue, into the ledger, and tells of what was rejected.
-func (s *Stream) commit(lease queue.Lease, r ruling) {
-	rejection := s.rejection(lease, r)
+func (s *Stream) commit(lease queue.Lease, r ruling, rejection Rejection) {
 	s.queue.Commit(lease.ID, r.n)
 	s.admitWaiters()
 	if delivered := r.delivered(); delivered > 0 {
@@ -66,13 +65,17 @@ func (s *Stream) commit(lease queue.Lease, r ruling) {
 	}
 }
 
-// rejection describes what r rejects of a lease. The events are decoded anew: the sink was free to change its own.
+// rejection describes what r rejects of a lease. The events are decoded anew, for the sink was free to change its own,
+// and without the lock, for that takes a while. If the lease has ended meanwhile, the description is of no use.
 func (s *Stream) rejection(lease queue.Lease, r ruling) Rejection {
 	rejection := Rejection{Count: uint64(len(r.rejected) + r.count), Err: r.err} //nolint:gosec // a count is never negative
 	if rejection.Count == 0 || s.cfg.OnReject == nil {
 		return rejection
 	}
-	events := s.decode(s.queue.Segments(lease.ID), lease.Len)
+	events := s.decode(s.segments(lease), lease.Len)
+	if len(events) < lease.Len {
+		return rejection
+	}
 	if r.count > 0 {
 		rejection.Candidates = events[:r.n:r.n]
 		return rejection
@@ -86,6 +89,7 @@ func (s *Stream) rejection(lease queue.Lease, r ruling) Rejection {
 // recover ends a streak of failures.
 func (s *Stream) recover() {
 	s.pace.reset()
+	s.outlet.panicked = false
 	s.transition(s.state, ConditionHealthy, nil)
 }
 
@@ -101,11 +105,4 @@ func (s *Stream) fail(r ruling) {
 		s.pace.backOff(&s.cfg, now, r.after)
 	}
 	s.transition(s.state, condition, r.err)
-}
-
-// logPanic reports a sink's panic with its stack, once in a streak of failures.
-func (s *Stream) logPanic(ans answer) {
-	if p, ok := errors.AsType[*panicError](ans.err); ok && s.pace.failures == 0 {
-		s.logStack(p)
-	}
 }

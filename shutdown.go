@@ -26,22 +26,35 @@ func (s *Stream) Shutdown(ctx context.Context) error {
 	if !s.made() {
 		return errNotMade
 	}
-	s.mu.Lock()
-	if s.closing.begun {
-		s.mu.Unlock()
+	left, first := s.end(ctx)
+	if !first {
 		return s.joinShutdown(ctx)
+	}
+	err := left()
+	s.closing.err = err
+	close(s.closing.done)
+	return err
+}
+
+// end makes the first call of Shutdown: it drains and stops the stream, and returns the function that describes what was
+// left behind.
+func (s *Stream) end(ctx context.Context) (left func() error, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.begun {
+		return nil, false
 	}
 	s.closing.begun = true
 	s.enter(s.state) // refuses from now on
 	s.pace.press(s.queue.LastSeq())
 	s.wake()
-	cause := s.drain(ctx)
-	left := s.finish(cause)
-	s.mu.Unlock()
-	err := left()
-	s.closing.err = err
-	close(s.closing.done)
-	return err
+	left = s.finish(s.drain(ctx))
+	for s.teller.busy() { // the host may exit as soon as Shutdown returns, and the last record is in the making
+		if s.waitForChange(ctx) != nil {
+			break
+		}
+	}
+	return left, true
 }
 
 // joinShutdown waits for the result of the call that came first.

@@ -146,6 +146,18 @@ func TestConfigureThatFailsChangesNothing(t *testing.T) {
 	})
 }
 
+// nameless is a destination that cannot say its name.
+type nameless struct{ *fake }
+
+func (nameless) String() string { panic("s3cr3t") }
+
+func TestNamelessDestinationIsNotOpened(t *testing.T) {
+	f := newFake(accept)
+	s := newStream(t, auditstream.Config{})
+	require.ErrorContains(t, s.Configure(nameless{f}), "panicked")
+	assert.Zero(t, f.opened, "a sink that nobody would close")
+}
+
 // destination opens nothing.
 type destination struct {
 	err    error

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/auditstream/auditstream/sink"
@@ -44,7 +45,8 @@ func (s *Stream) Test(ctx context.Context, dst sink.Destination) error {
 	case ans := <-answers: // both at once: the answer says more
 		return testResult(ans)
 	default:
-		return fmt.Errorf("auditstream: the test was not answered: %w", cmp.Or(ctx.Err(), errAttemptTimeout))
+		return fmt.Errorf("auditstream: the test for %q was not answered: %w",
+			s.cfg.Name, cmp.Or(ctx.Err(), errAttemptTimeout))
 	}
 }
 
@@ -70,13 +72,14 @@ func (s *Stream) deliverTest(ctx context.Context, o *outlet, answers chan<- answ
 	ans := answer{err: errGoexit}
 	defer func() {
 		if p := recover(); p != nil {
-			ans = answer{err: &panicError{text: panicText(p)}}
+			ans = answer{err: &panicError{text: panicText(p), stack: debug.Stack()}}
 		}
-		answers <- ans
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		o.busy = false
 		o.retire()
+		s.logPanic(o, ans.err)
+		answers <- ans // one slot: it does not wait
 	}()
 	n, err := o.sink.Deliver(ctx, []Event{s.testEvent(time.Now())})
 	ans = answer{n: n, err: err, cause: context.Cause(ctx)}

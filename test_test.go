@@ -3,6 +3,7 @@ package auditstream_test
 import (
 	"context"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,10 +81,13 @@ func TestTestAnswers(t *testing.T) {
 		"bug":    {func(context.Context, []sink.Event) (int, error) { return 0, nil }, "returned no error"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStream(t, auditstream.Config{})
+			j := &journal{}
+			s := newStream(t, auditstream.Config{Logger: j.logger()})
 			err := s.Test(t.Context(), newFake(tt.script))
 			require.ErrorContains(t, err, tt.want)
 			assert.NotContains(t, err.Error(), "s3cr3t")
+			require.NoError(t, s.Shutdown(t.Context()))
+			assert.Equal(t, name == "panic", strings.Contains(j.log(), "deliverTest"), "a panic is logged with its stack")
 		})
 	}
 }

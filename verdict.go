@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -22,8 +23,18 @@ type ruling struct {
 	after    time.Duration
 }
 
-// rule reads an answer to a batch of size events. It is the one place where answers are judged: a pure function.
-func rule(ans answer, size int) ruling {
+// rule reads an answer to a batch of size events. It is the one place where answers are judged: a pure function, as far
+// as the methods of a driver's error are, which is why it is never called with the Stream's lock held.
+func rule(ans answer, size int) (r ruling) {
+	defer func() {
+		if p := recover(); p != nil { // one of those methods
+			r = retryRuling(0, &panicError{text: panicText(p), stack: debug.Stack()})
+		}
+	}()
+	e, ok := errors.AsType[*sink.Error](ans.err)
+	if ok && e == nil {
+		ans.err, ok = nil, false // a nil pointer is no nil error to the compiler, but it is what the driver meant
+	}
 	switch {
 	case ans.n < 0 || ans.n > size:
 		return retryRuling(0, fmt.Errorf("auditstream: the sink answered for %d of %d events: this is a fault of its driver",
@@ -36,7 +47,6 @@ func rule(ans answer, size int) ruling {
 	case ans.err == nil:
 		return ruling{n: size}
 	}
-	e, ok := errors.AsType[*sink.Error](ans.err)
 	switch {
 	case ok && e.Verdict == sink.VerdictReject:
 		return rejectRuling(ans, e, size)

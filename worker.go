@@ -16,6 +16,7 @@ type worker struct {
 	running   bool
 	nap       nap
 	idleSince time.Time     // when the queue was first found empty; zero while it is not
+	departure time.Time     // when the batch that waits for company leaves; zero while none does
 	wakeup    chan struct{} // one slot: a wake-up is never lost and never waits
 }
 
@@ -72,6 +73,7 @@ func (s *Stream) next() (a *attempt, wait time.Duration, more bool) {
 	case s.teller.busy():
 		return nil, 0, true // rejections are handed over before anything else happens, so memory stays bounded
 	case s.queue.Len() == 0:
+		w.departure = time.Time{}
 		return s.idle(now)
 	case s.outlet.busy:
 		return nil, 0, true // a sink that has not come back is not called again
@@ -106,21 +108,25 @@ func (s *Stream) idle(now time.Time) (*attempt, time.Duration, bool) {
 
 func (s *Stream) endWorker() {
 	s.worker.running = false
-	s.worker.idleSince = time.Time{}
+	s.worker.idleSince, s.worker.departure = time.Time{}, time.Time{}
 	if s.queue.Len() == 0 {
 		s.queue.Trim()
 	}
 }
 
-// company returns how long the oldest event still waits for others to share its batch. Times are compared on the wall
-// clock, which can jump, so the wait is kept within [0, BatchDelay].
+// company returns how long the oldest event still waits for others to share its batch. The time of an event is on the
+// wall clock, which can jump: it is looked at once for each batch, and the wait is kept within [0, BatchDelay].
 func (s *Stream) company(now time.Time) time.Duration {
 	if s.ripe() || s.split.bisecting() || s.queue.Pending(s.pace.hurry) > 0 {
 		return 0
 	}
-	oldest, _ := s.queue.Oldest()
-	waited := now.Sub(record.ObservedTime(oldest))
-	return min(max(s.cfg.BatchDelay-waited, 0), s.cfg.BatchDelay)
+	w := &s.worker
+	if w.departure.IsZero() {
+		oldest, _ := s.queue.Oldest()
+		waited := max(now.Sub(record.ObservedTime(oldest)), 0)
+		w.departure = now.Add(s.cfg.BatchDelay - waited)
+	}
+	return max(w.departure.Sub(now), 0)
 }
 
 // ripe reports whether a batch would be full, or cannot grow.
