@@ -61,7 +61,7 @@ func TestOpenRefuses(t *testing.T) {
 				Endpoint: secret.New("ftp://siem.example/" + code), Category: "a\nb", Name: "ü", Host: " h",
 				Fields: map[string]string{
 					"": "v", "k": "", "a,b": "v", "c": "x=y", "d": "x,y", "e": "x\ny", "f": strings.Repeat("x", 201),
-					strings.Repeat("k", 256): "v", "g ": "v",
+					strings.Repeat("k", 256): "v", "g\x20": "v",
 				},
 				Compression: "zstd", TLS: sink.TLS{Certificate: "x"},
 			},
@@ -91,7 +91,7 @@ func TestOpenRefuses(t *testing.T) {
 			require.Error(t, err)
 			assert.Nil(t, s)
 			assert.ElementsMatch(t, test.want, strings.Split(err.Error(), "\n"))
-			joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // The join itself is looked into.
+			joined, ok := err.(interface{ Unwrap() []error })
 			require.True(t, ok)
 			for _, e := range joined.Unwrap() {
 				assert.ErrorAs(t, e, new(*sink.ConfigError))

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/auditstream/auditstream/secret"
@@ -15,27 +14,61 @@ import (
 	"github.com/auditstream/auditstream/sink/sumologic"
 )
 
-// startFake starts a fake Sumo Logic that behaves as a part of the conformance suite wants it to.
-func startFake(tb testing.TB, behavior sinktest.Behavior) (sink.Destination, sinktest.Server) {
-	tb.Helper()
-	server, err := siemtest.NewSumoLogic(siemtest.SumoLogicConfig{Code: code})
-	require.NoError(tb, err)
-	tb.Cleanup(server.Close)
-	always := func(answer siemtest.Answer) {
-		server.Fail(func(siemtest.Request) *siemtest.Answer { return &answer })
+// canary is the secret part of the URL, with every character that a path takes as it is.
+const canary = "c4n4ry-._~!$&'()*+,;=:@ZaVnC4dhaV1=="
+
+// harness returns a harness whose destinations are made from a server by config.
+func harness(config func(s *siemtest.SumoLogic) sumologic.Config) sinktest.Harness {
+	start := func(tb testing.TB, behavior sinktest.Behavior) (sink.Destination, sinktest.Server) {
+		tb.Helper()
+		s, err := siemtest.NewSumoLogic(siemtest.SumoLogicConfig{Code: canary})
+		require.NoError(tb, err)
+		tb.Cleanup(s.Close)
+		behave(tb, s, behavior)
+		return config(s), sinktest.Server{
+			IDs:         s.IDs,
+			Requests:    func() int { return len(s.Requests()) },
+			Connections: s.Connections,
+		}
 	}
+	const host = "https://collectors.sumologic.com"
+	return sinktest.Harness{
+		Start: start,
+		Invalid: []sink.Destination{
+			sumologic.Config{},
+			sumologic.Config{Endpoint: secret.New(canary)},
+			sumologic.Config{Endpoint: secret.New("ftp://collectors.sumologic.com/" + canary)},
+			sumologic.Config{Endpoint: secret.New("http://collectors.sumologic.com/receiver/v1/http/" + canary)},
+			sumologic.Config{Endpoint: secret.New(host + "/receiver/v1/http/" + canary + "#" + canary)},
+			sumologic.Config{Endpoint: secret.New(host + "/receiver/v1/http/" + canary), Secret: secret.New(canary)},
+			sumologic.Config{Endpoint: secret.New(host + "/receiver/v1/http/#{Secret}")},
+			sumologic.Config{Endpoint: secret.New(host + "/#{Secret | " + canary + "}"), Secret: secret.New(canary)},
+			sumologic.Config{Endpoint: secret.New(host + "/#{Secret}"), Secret: secret.New("../?" + canary)},
+			sumologic.Config{Endpoint: secret.New(host + "/" + canary), Compression: "zstd"},
+			sumologic.Config{Endpoint: secret.New(host + "/" + canary), Fields: map[string]string{"a,b": "c"}},
+		},
+		Secrets:       []string{canary},
+		Paths:         []string{"/receiver/v1"},
+		MaxEventBytes: 64 << 10,
+	}
+}
+
+// behave makes a server behave as the suite wants it to.
+func behave(tb testing.TB, s *siemtest.SumoLogic, behavior sinktest.Behavior) {
+	tb.Helper()
+	always := func(a siemtest.Answer) { s.Fail(func(siemtest.Request) *siemtest.Answer { return &a }) }
+	busy := siemtest.Status(http.StatusServiceUnavailable, "busy")
 	switch behavior {
 	case sinktest.Accepting:
 	case sinktest.Busy:
-		always(siemtest.Status(http.StatusServiceUnavailable, ""))
+		always(busy)
 	case sinktest.Forbidding:
-		always(siemtest.Status(http.StatusForbidden, `{"status":403,"code":"`+code+`","message":"`+server.URL()+`"}`))
+		always(siemtest.Status(http.StatusUnauthorized, `{"status":401,"code":"unauthorized","message":"`+s.URL()+`"}`))
 	case sinktest.Poisoned:
-		server.RejectIf(func(r siemtest.Received) bool { return r.Action == sinktest.PoisonAction })
+		s.RejectIf(func(r siemtest.Received) bool { return r.Action == sinktest.PoisonAction })
 	case sinktest.BusyLater:
 		var requests atomic.Int64
-		busy := siemtest.Status(http.StatusTooManyRequests, "")
-		server.Fail(func(siemtest.Request) *siemtest.Answer {
+		s.Fail(func(siemtest.Request) *siemtest.Answer {
 			if requests.Add(1) == 1 {
 				return nil
 			}
@@ -46,68 +79,23 @@ func startFake(tb testing.TB, behavior sinktest.Behavior) (sink.Destination, sin
 	case sinktest.Cutting:
 		always(siemtest.Drop())
 	case sinktest.Refusing:
-		require.NoError(tb, server.SetOutage(true))
+		require.NoError(tb, s.SetOutage(true))
 	default:
 		require.Failf(tb, "unknown behavior", "%q", behavior)
-	}
-	return sumologic.Config{Endpoint: secret.New(server.BaseURL() + "/#{Secret}"), Secret: secret.New(code)}, sinktest.Server{
-		IDs:         server.IDs,
-		Requests:    func() int { return len(server.Requests()) },
-		Connections: server.Connections,
 	}
 }
 
 func TestConformance(t *testing.T) {
-	sinktest.TestSink(t, sinktest.Harness{
-		Start: startFake,
-		Invalid: []sink.Destination{
-			sumologic.Config{},
-			endpoint(code),
-			endpoint("https://" + code),
-			endpoint("http://endpoint4.collection.sumologic.com/receiver/v1/http/" + code),
-			endpoint(sumo + code + "\n"),
-			sumologic.Config{Endpoint: secret.New(sumo + code), Secret: secret.New(code)},
-			sumologic.Config{Endpoint: secret.New(sumo + "#{Secret | Nope}"), Secret: secret.New(code)},
-			sumologic.Config{Endpoint: secret.New(sumo + code), Compression: "zstd"},
-			sumologic.Config{Endpoint: secret.New(sumo + code), Fields: map[string]string{"a": "b,c"}},
-		},
-		Secrets:       []string{code},
-		Paths:         []string{"/receiver/v1/http"},
-		MaxEventBytes: 65_536,
+	t.Run("secret URL", func(t *testing.T) {
+		sinktest.TestSink(t, harness(func(s *siemtest.SumoLogic) sumologic.Config {
+			return sumologic.Config{Endpoint: secret.New(s.URL()), Category: "audit", Fields: map[string]string{"env": "test"}}
+		}))
 	})
-}
-
-// TestFakeSumoLogic delivers to a source that somebody else wrote after the same documents.
-func TestFakeSumoLogic(t *testing.T) {
-	server, err := siemtest.NewSumoLogic(siemtest.SumoLogicConfig{TLS: true})
-	require.NoError(t, err)
-	t.Cleanup(server.Close)
-	c := sumologic.Config{
-		Endpoint: secret.New(server.URL()), Category: "acme/audit", Name: "deploy", Host: "deploy-1",
-		Fields: map[string]string{"tenant": "acme", "env": "prod"},
-	}
-	c.TLS.PinSHA256 = server.Fingerprint()
-	batch := events(600, 3000)
-	n, err := open(t, c).Deliver(t.Context(), batch)
-	require.NoError(t, err)
-	assert.Equal(t, 600, n)
-	got := server.Events()
-	require.Len(t, got, 600)
-	for i, e := range got {
-		assert.Equal(t, batch[i].ID, e.ID)
-		assert.Equal(t, batch[i].Sequence, e.Sequence)
-		assert.Equal(t, map[string]any{
-			"category": "acme/audit", "name": "deploy", "host": "deploy-1", "client": "auditstream",
-			"fields": map[string]any{"tenant": "acme", "env": "prod"},
-		}, e.Metadata)
-	}
-
-	server.SetToken("another-code")
-	n, err = open(t, c).Deliver(t.Context(), events(1, 0))
-	assert.Zero(t, n)
-	assert.Equal(t, "401", asError(t, err).Code)
-
-	c.TLS.PinSHA256 = ""
-	_, err = open(t, c).Deliver(t.Context(), events(1, 0))
-	assert.Equal(t, sink.VerdictBlock, asError(t, err).Verdict, "the certificate is self-signed")
+	t.Run("template", func(t *testing.T) {
+		sinktest.TestSink(t, harness(func(s *siemtest.SumoLogic) sumologic.Config {
+			return sumologic.Config{
+				Endpoint: secret.New(s.BaseURL() + "/#{Secret}"), Secret: secret.New(canary), Compression: sumologic.None,
+			}
+		}))
+	})
 }

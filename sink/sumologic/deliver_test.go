@@ -69,7 +69,7 @@ func TestGolden(t *testing.T) {
 				if *update {
 					require.NoError(t, os.WriteFile(file, got.Bytes(), 0o600))
 				}
-				want, err := os.ReadFile(file) //nolint:gosec // The names are above.
+				want, err := os.ReadFile(file)
 				require.NoError(t, err)
 				assert.Equal(t, string(want), got.String())
 			}

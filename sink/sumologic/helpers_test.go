@@ -35,20 +35,20 @@ type fakeSource struct {
 	bodies   [][]byte // decompressed
 }
 
-func newFakeSource(t testing.TB, answer func(w http.ResponseWriter, body []byte)) *fakeSource {
-	t.Helper()
+func newFakeSource(tb testing.TB, answer func(w http.ResponseWriter, body []byte)) *fakeSource {
+	tb.Helper()
 	s := &fakeSource{answer: answer}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body io.Reader = r.Body
 		if r.Header.Get("Content-Encoding") == "gzip" {
 			z, err := gzip.NewReader(body)
-			if !assert.NoError(t, err) {
+			if !assert.NoError(tb, err) {
 				return
 			}
 			body = z
 		}
 		plain, err := io.ReadAll(body)
-		assert.NoError(t, err)
+		assert.NoError(tb, err)
 		s.mu.Lock()
 		s.requests, s.bodies = append(s.requests, r), append(s.bodies, plain)
 		s.mu.Unlock()
@@ -56,27 +56,27 @@ func newFakeSource(t testing.TB, answer func(w http.ResponseWriter, body []byte)
 			s.answer(w, plain)
 		}
 	}))
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	s.url = srv.URL + "/receiver/v1/http/" + code
 	return s
 }
 
 // open opens a sink that is closed with the test.
-func open(t testing.TB, c sumologic.Config) sink.Sink {
-	t.Helper()
+func open(tb testing.TB, c sumologic.Config) sink.Sink {
+	tb.Helper()
 	s, err := c.Open()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	closer, ok := s.(io.Closer)
-	require.True(t, ok)
-	t.Cleanup(func() { assert.NoError(t, closer.Close()) })
+	require.True(tb, ok)
+	tb.Cleanup(func() { assert.NoError(tb, closer.Close()) })
 	return s
 }
 
 // asError returns the *sink.Error that err must be.
-func asError(t testing.TB, err error) *sink.Error {
-	t.Helper()
+func asError(tb testing.TB, err error) *sink.Error {
+	tb.Helper()
 	e, ok := errors.AsType[*sink.Error](err)
-	require.True(t, ok, "%T: %v", err, err)
+	require.True(tb, ok, "%T: %v", err, err)
 	return e
 }
 
@@ -86,7 +86,7 @@ func event(i, n int) sink.Event {
 	return sink.Event{
 		ID: fmt.Sprintf("id-%05d", i), Time: at, ObservedTime: at.Add(time.Second), Action: "project.update",
 		Outcome: sink.OutcomeSuccess, Actor: sink.Actor{ID: "users-7", Type: sink.ActorUser}, Message: strings.Repeat("m", n),
-		Sequence: uint64(i) + 1, StreamID: "stream-1", //nolint:gosec // i is small.
+		Sequence: uint64(i) + 1, StreamID: "stream-1",
 	}
 }
 

@@ -32,7 +32,7 @@ type request struct {
 }
 
 // newServer starts a server that notes requests and answers them by a function.
-func newServer(t testing.TB, answer http.HandlerFunc) (*httptest.Server, func() []request) {
+func newServer(t *testing.T, answer http.HandlerFunc) (*httptest.Server, func() []request) {
 	t.Helper()
 	seen := make(chan request, 100)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -62,18 +62,26 @@ func (e *ProxyError) Error() string { return "the proxy answered " + statusText(
 func Diagnose(err error, address string, s *scrub.Scrubber) *sink.Error {
 	d := diagnosis{err: err, peer: address, scrub: s}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
-		d.peer = "the proxy"
+		d.peer = theProxy
 	}
 	// The order matters: a certificate that is not trusted is a TLS failure too, and both may come out of a dial.
 	for _, kind := range []func() *sink.Error{d.proxy, d.certificate, d.tls, d.dial, d.timeout, d.broken} {
-		if e := kind(); e != nil {
-			return e
+		e := kind()
+		if e == nil {
+			continue
 		}
+		if e.Code == CodeCertificate && d.peer == theProxy {
+			e.Remedy = "Have the proxy show a certificate that this server's system trusts."
+		}
+		return e
 	}
 	// Not HTTP at all, headers without end, an HTTP/2 error. The text may repeat what came, so it stays here.
 	return d.retry(CodeProtocol, "Check that the endpoint is the destination's HTTP port, and no proxy answers in its place.",
 		"%s did not answer with HTTP, or broke off its answer", d.peer)
 }
+
+// theProxy is the peer of failures on the way to the proxy and before it has connected.
+const theProxy = "the proxy"
 
 type diagnosis struct {
 	err   error
@@ -191,8 +199,8 @@ func (d diagnosis) dial() *sink.Error {
 		return e
 	}
 	peer := de.address
-	if d.peer == "the proxy" {
-		peer = "the proxy " + de.address
+	if d.peer == theProxy {
+		peer = theProxy + " " + de.address
 	}
 	if ne, ok := errors.AsType[*net.DNSError](de.err); ok {
 		host, _, _ := net.SplitHostPort(de.address)

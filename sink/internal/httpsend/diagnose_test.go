@@ -7,12 +7,15 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -243,3 +246,58 @@ func TestATunnelThroughAProxy(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 200, r.Status)
 }
+
+// An HTTPS proxy is verified by the system's roots, and by nothing that was set for the destination.
+func TestAnHTTPSProxy(t *testing.T) {
+	cert := newCertificate(t, nil)
+	sum := sha256.Sum256(cert.Certificate[0])
+	pinned, err := sink.TLS{PinSHA256: hex.EncodeToString(sum[:])}.ClientConfig()
+	require.NoError(t, err)
+	server := newTLSServer(t, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	e := failed(t, newClient(t, "https://siem.example", func(o *httpsend.Options) {
+		o.Network.Proxy, o.TLS = mustURL(t, strings.Replace(server, "//", "//user:"+canary+"@", 1)), pinned
+	}))
+	assert.Equal(t, sink.VerdictBlock, e.Verdict)
+	assert.EqualError(t, e, "the certificate of the proxy is signed by an unknown authority")
+	assert.Equal(t, "Have the proxy show a certificate that this server's system trusts.", e.Remedy)
+}
+
+func TestATunnelThroughAnHTTPSProxy(t *testing.T) {
+	cert := newCertificate(t, nil)
+	file := filepath.Join(t.TempDir(), "root.pem")
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}
+	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
+	if os.Getenv(systemRoot) == "" {
+		// The system's roots are read once, so what trusts the proxy is another process.
+		exe, err := os.Executable()
+		require.NoError(t, err)
+		cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestATunnelThroughAnHTTPSProxy$", "-test.v")
+		cmd.Env = append(os.Environ(), systemRoot+"=1")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return
+	}
+	t.Setenv("SSL_CERT_FILE", file)
+	cfg := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	proxy := newRawServer(t, func(conn net.Conn) {
+		outer := tls.Server(conn, cfg)
+		r := bufio.NewReader(outer)
+		req, err := http.ReadRequest(r)
+		if !assert.NoError(t, err) {
+			return
+		}
+		assert.Equal(t, "CONNECT siem.example:443", req.Method+" "+req.Host)
+		assert.NotEmpty(t, req.Header.Get("Proxy-Authorization"))
+		_, _ = io.WriteString(outer, "HTTP/1.1 200 Connection established\r\n\r\n")
+		answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")(tls.Server(outer, cfg))
+	})
+	c := newClient(t, "https://siem.example", func(o *httpsend.Options) {
+		o.Network.Proxy, o.TLS = mustURL(t, strings.Replace(proxy.url, "http://", "https://user:pass@", 1)), trusting(cert)
+	})
+	r, err := c.Post(t.Context(), []byte("body"), nil)
+	require.NoError(t, err)
+	assert.Equal(t, 200, r.Status)
+}
+
+// systemRoot tells the test above that it is the other process.
+const systemRoot = "HTTPSEND_TEST_SYSTEM_ROOT"

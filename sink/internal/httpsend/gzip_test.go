@@ -14,7 +14,7 @@ import (
 	"github.com/auditstream/auditstream/sink/internal/httpsend"
 )
 
-func unzip(t testing.TB, b []byte) []byte {
+func unzip(t *testing.T, b []byte) []byte {
 	t.Helper()
 	r, err := gzip.NewReader(bytes.NewReader(b))
 	require.NoError(t, err)

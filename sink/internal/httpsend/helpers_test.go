@@ -32,7 +32,7 @@ import (
 // canary stands in the URL and in the headers of every client under test.
 const canary = "c4n4ry-T0ken-5f1d"
 
-func mustURL(t testing.TB, text string) *url.URL {
+func mustURL(t *testing.T, text string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(text)
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func mustURL(t testing.TB, text string) *url.URL {
 }
 
 // newClient returns a client for a server's URL with the canary behind it and in a header.
-func newClient(t testing.TB, server string, edit func(*httpsend.Options)) *httpsend.Client {
+func newClient(t *testing.T, server string, edit func(*httpsend.Options)) *httpsend.Client {
 	t.Helper()
 	o := httpsend.Options{
 		URL:    mustURL(t, server+"/in/"+canary+"?k="+canary),
@@ -56,7 +56,7 @@ func newClient(t testing.TB, server string, edit func(*httpsend.Options)) *https
 }
 
 // failed makes a request that must end without an answer, and returns its error.
-func failed(t testing.TB, c *httpsend.Client) *sink.Error {
+func failed(t *testing.T, c *httpsend.Client) *sink.Error {
 	t.Helper()
 	r, err := c.Post(t.Context(), []byte("body"), nil)
 	require.Error(t, err)
@@ -76,7 +76,7 @@ type rawServer struct {
 	connections atomic.Int64
 }
 
-func newRawServer(t testing.TB, serve func(net.Conn)) *rawServer {
+func newRawServer(t *testing.T, serve func(net.Conn)) *rawServer {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -178,7 +178,7 @@ func (l *pipeListener) Close() error {
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
 // newCertificate returns a certificate signed by itself.
-func newCertificate(t testing.TB, edit func(*x509.Certificate)) tls.Certificate {
+func newCertificate(t *testing.T, edit func(*x509.Certificate)) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

@@ -85,10 +85,10 @@ func TestAnIdleConnectionIsGivenBackAfter25Seconds(t *testing.T) {
 		time.Sleep(24 * time.Second)
 		b.post(t)
 		assert.Equal(t, int64(1), b.dials.Load())
-		time.Sleep(25*time.Second - 1)
+		time.Sleep(25*time.Second - time.Nanosecond)
 		synctest.Wait()
 		assert.Empty(t, b.closings())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		assert.Equal(t, []time.Duration{49 * time.Second}, b.closings())
 		b.post(t)
@@ -236,7 +236,7 @@ func TestABlackHoledConnectionIsLeft(t *testing.T) {
 					}),
 				}
 				go func() { _ = srv.ServeTLS(l, "", "") }()
-				defer srv.Close()
+				defer func() { assert.NoError(t, srv.Close()) }()
 				c := newClient(t, "https://siem.example", func(o *httpsend.Options) {
 					o.Network.DialContext, o.TLS = l.dial, trusting(cert)
 				})
@@ -281,7 +281,7 @@ func TestHTTP2GoesAwayGracefully(t *testing.T) {
 			}),
 		}
 		go func() { _ = srv.ServeTLS(l, "", "") }()
-		defer srv.Close()
+		defer func() { assert.NoError(t, srv.Close()) }()
 		c := newClient(t, "https://siem.example", func(o *httpsend.Options) {
 			o.Network.DialContext, o.TLS = l.dial, trusting(cert)
 		})

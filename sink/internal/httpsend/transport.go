@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/internal/settings"
 )
 
 const (
@@ -34,7 +37,7 @@ const (
 func newTransport(o Options, dialled func(net.Conn) net.Conn) *http.Transport {
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := o.Network.Dial(ctx, network, address)
+			conn, err := dial(ctx, o.Network, network, address)
 			if err != nil {
 				return nil, &dialError{address: address, err: err}
 			}
@@ -54,10 +57,38 @@ func newTransport(o Options, dialled func(net.Conn) net.Conn) *http.Transport {
 		t.TLSClientConfig = o.TLS.Clone()
 	}
 	if o.Network.Proxy != nil {
-		t.Proxy = http.ProxyURL(o.Network.Proxy)
+		t.Proxy = http.ProxyURL(asPlain(o.Network.Proxy))
 		t.OnProxyConnectResponse = checkConnect
 	}
 	return t
+}
+
+// dial opens a connection to the destination or to the proxy, with TLS if that is an HTTPS proxy. The transport would
+// use the destination's TLS settings for the proxy, too: its pin would refuse the proxy, and the proxy would be shown
+// its client certificate. The proxy is the host's own, so the system's roots vouch for it.
+func dial(ctx context.Context, n sink.Network, network, address string) (net.Conn, error) {
+	conn, err := n.Dial(ctx, network, address)
+	if err != nil || n.Proxy == nil || n.Proxy.Scheme != "https" {
+		return conn, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	secured := tls.Client(conn, &tls.Config{ServerName: n.Proxy.Hostname(), MinVersion: tls.VersionTLS12})
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secured, nil
+}
+
+// asPlain returns the proxy as the transport is to see it: dial has seen to TLS.
+func asPlain(proxy *url.URL) *url.URL {
+	if proxy.Scheme != "https" {
+		return proxy
+	}
+	plain := *proxy
+	plain.Scheme, plain.Host = "http", settings.HostPort(proxy)
+	return &plain
 }
 
 // checkConnect turns a proxy's refusal into a fact. The error that net/http makes of it is the proxy's own text.

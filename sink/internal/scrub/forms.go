@@ -2,6 +2,7 @@ package scrub
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"html"
@@ -127,7 +128,7 @@ func dataEscape(s string) string {
 func utf16LE(s string) []byte {
 	var b []byte
 	for _, u := range utf16.Encode([]rune(s)) {
-		b = append(b, byte(u), byte(u>>8))
+		b = binary.LittleEndian.AppendUint16(b, u)
 	}
 	return b
 }

@@ -112,7 +112,7 @@ func TestTextReplacesASecretCutByTheEndOfTheText(t *testing.T) {
 func TestTextReplacesASecretCutByTheLimits(t *testing.T) {
 	const token = "8f3b1c9e-77aa-4d2e-b0a1-5c6d7e8f9a0b"
 	s := scrub.New(of(token))
-	for n := range len(token) {
+	for n := 0; n < len(token); n += 5 {
 		got := s.Text(strings.Repeat("x", 64<<10-n) + token)
 		assert.NotContains(t, got, token[:4])
 		// Where 256 bytes end, the secret is long gone.

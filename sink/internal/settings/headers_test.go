@@ -114,7 +114,10 @@ func FuzzHeaders(f *testing.F) {
 		}
 		for n, values := range got {
 			req := &http.Request{Method: http.MethodPost, URL: mustURL(t, "http://127.0.0.1:1/"), Header: http.Header{n: values}}
-			_, err := (&http.Transport{DialContext: refuse}).RoundTrip(req.WithContext(t.Context()))
+			resp, err := (&http.Transport{DialContext: refuse}).RoundTrip(req.WithContext(t.Context()))
+			if err == nil {
+				_ = resp.Body.Close()
+			}
 			if err == nil || err.Error() != errRefused.Error() {
 				t.Fatalf("the transport refuses %q: %v", n, err)
 			}

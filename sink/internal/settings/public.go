@@ -118,11 +118,7 @@ func validHost(host string) bool {
 	if host == "" || len(host) > maxHost {
 		return false
 	}
-	for i := range len(host) {
-		c := host[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_') {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return !alphanumeric(r) && r != '-' && r != '.' && r != '_'
+	})
 }

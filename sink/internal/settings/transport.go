@@ -60,7 +60,7 @@ func (c *Check) Network(n sink.Network) {
 
 // fold adds the problems joined in err, each under the name of the driver's field.
 func (c *Check) fold(err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the join itself is taken apart
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			c.fold(e)
 		}
