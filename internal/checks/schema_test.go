@@ -30,11 +30,15 @@ func eventSchema(t *testing.T) *jsonschema.Schema {
 	return schema
 }
 
-// documents reads the JSON values of a file: one, several one after the other, or one a line.
+// documents reads the JSON values of a file: one, several one after the other, or one a line. Headers before an empty
+// line are passed over.
 func documents(t *testing.T, path string) []any {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
+	if _, body, ok := bytes.Cut(raw, []byte("\n\n")); ok && !bytes.HasPrefix(raw, []byte("{")) {
+		raw = body
+	}
 	var docs []any
 	for d := json.NewDecoder(bytes.NewReader(raw)); ; {
 		d.UseNumber()
