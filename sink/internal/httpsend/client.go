@@ -104,12 +104,13 @@ func (c *Client) Post(ctx context.Context, body []byte, extra http.Header) (*Res
 	c.renew()
 	p := newPayload(body, c.gzip)
 	defer p.release()
-	resp, err := c.transport.RoundTrip(c.request(ctx, p, extra))
+	var last lastConn
+	resp, err := c.transport.RoundTrip(c.request(last.watch(ctx), p, extra))
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, Diagnose(err, c.address, c.scrub)
+		return nil, Diagnose(last.explain(err), c.address, c.scrub)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {

@@ -151,6 +151,9 @@ func (d diagnosis) certificate() *sink.Error {
 	return nil
 }
 
+// remoteAlert is the Op of the errors that package tls makes of the server's alerts.
+const remoteAlert = "remote error"
+
 // clientAlerts and versionAlerts are words of the TLS alerts by which a server refuses a client certificate, or
 // everything that a client offered. No other alert stays the same next time.
 var (
@@ -167,7 +170,7 @@ func (d diagnosis) tls() *sink.Error {
 			"%s does not speak TLS", d.peer)
 	}
 	op, ok := errors.AsType[*net.OpError](d.err)
-	if ok && op.Op == "remote error" {
+	if ok && op.Op == remoteAlert {
 		return d.alert(op.Err.Error())
 	}
 	// Such as "tls: server selected unsupported protocol version 302". Package tls writes no text of the server's.
@@ -248,7 +251,7 @@ func (d diagnosis) broken() *sink.Error {
 	text := d.err.Error()
 	switch {
 	case errors.Is(d.err, io.EOF), errors.Is(d.err, io.ErrUnexpectedEOF), errors.Is(d.err, net.ErrClosed),
-		errors.Is(d.err, io.ErrClosedPipe), strings.Contains(text, "server closed idle connection"):
+		errors.Is(d.err, io.ErrClosedPipe), strings.Contains(text, "server closed idle connection"), strings.Contains(text, notEstablished):
 		return d.retry(CodeReset, remedyWait, "%s closed the connection before it answered", d.peer)
 	case strings.Contains(text, "http2: client connection lost"):
 		return d.retry(CodeTimeout, remedyWait, "the connection to %s leads nowhere: a ping was not answered", d.peer)

@@ -92,6 +92,7 @@ func TestDiagnose(t *testing.T) {
 		"aborted":            {syscall.ECONNABORTED, sink.VerdictRetry, "reset", "siem.example:443 reset the connection before it answered"},
 		"EOF":                {io.EOF, sink.VerdictRetry, "reset", "siem.example:443 closed the connection before it answered"},
 		"idle closed":        {errors.New("http: server closed idle connection"), sink.VerdictRetry, "reset", "siem.example:443 closed the connection before it answered"},
+		"HTTP/2 not set up":  {errors.New("http2: client conn could not be established"), sink.VerdictRetry, "reset", "siem.example:443 closed the connection before it answered"},
 		"HTTP/2 ping":        {errors.New("http2: client connection lost"), sink.VerdictRetry, "timeout", "the connection to siem.example:443 leads nowhere: a ping was not answered"},
 		"HTTP/2 goes away":   {errors.New(`http2: server sent GOAWAY, debug="` + canary + `"`), sink.VerdictRetry, "reset", "siem.example:443 closed the HTTP/2 connection before it answered"},
 		"time-out":           {timeoutError{}, sink.VerdictRetry, "timeout", "siem.example:443 accepted the connection and then took too long to answer"},
@@ -155,14 +156,15 @@ func TestCertificates(t *testing.T) {
 		code    string
 		text    string // empty if the request succeeds
 	}{
-		"trusted":       {server: &tls.Config{Certificates: []tls.Certificate{good}}, client: trusting(good)},
-		"pinned":        {server: &tls.Config{Certificates: []tls.Certificate{good}}, client: pinned},
-		"not pinned":    {&tls.Config{Certificates: []tls.Certificate{other}}, pinned, sink.VerdictBlock, "certificate", "HOST: sink: the server's certificate is not the one pinned by TLS.PinSHA256"},
-		"unknown":       {&tls.Config{Certificates: []tls.Certificate{good}}, nil, sink.VerdictBlock, "certificate", "the certificate of HOST is signed by an unknown authority"},
-		"expired":       {&tls.Config{Certificates: []tls.Certificate{expired}}, trusting(expired), sink.VerdictBlock, "certificate", "the certificate of HOST has expired or is not valid yet"},
-		"wrong host":    {&tls.Config{Certificates: []tls.Certificate{other}}, trusting(other), sink.VerdictBlock, "certificate", "the certificate of HOST is for other host names"},
-		"old TLS":       {&tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}, trusting(good), sink.VerdictBlock, "tls", "HOST refused the TLS handshake: protocol version not supported"},
-		"wants one too": {&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert}, trusting(good), sink.VerdictBlock, "certificate", "HOST refused the client certificate, or the lack of one: certificate required"},
+		"trusted":               {server: &tls.Config{Certificates: []tls.Certificate{good}}, client: trusting(good)},
+		"pinned":                {server: &tls.Config{Certificates: []tls.Certificate{good}}, client: pinned},
+		"not pinned":            {&tls.Config{Certificates: []tls.Certificate{other}}, pinned, sink.VerdictBlock, "certificate", "HOST: sink: the server's certificate is not the one pinned by TLS.PinSHA256"},
+		"unknown":               {&tls.Config{Certificates: []tls.Certificate{good}}, nil, sink.VerdictBlock, "certificate", "the certificate of HOST is signed by an unknown authority"},
+		"expired":               {&tls.Config{Certificates: []tls.Certificate{expired}}, trusting(expired), sink.VerdictBlock, "certificate", "the certificate of HOST has expired or is not valid yet"},
+		"wrong host":            {&tls.Config{Certificates: []tls.Certificate{other}}, trusting(other), sink.VerdictBlock, "certificate", "the certificate of HOST is for other host names"},
+		"old TLS":               {&tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}, trusting(good), sink.VerdictBlock, "tls", "HOST refused the TLS handshake: protocol version not supported"},
+		"wants one too":         {&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert}, trusting(good), sink.VerdictBlock, "certificate", "HOST refused the client certificate, or the lack of one: certificate required"},
+		"wants one too, HTTP/2": {&tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert, NextProtos: []string{"h2"}}, trusting(good), sink.VerdictBlock, "certificate", "HOST refused the client certificate, or the lack of one: certificate required"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -81,13 +81,12 @@ func dial(ctx context.Context, n sink.Network, network, address string) (net.Con
 	return secured, nil
 }
 
-// asPlain returns the proxy as the transport is to see it: dial has seen to TLS.
+// asPlain returns a copy of the proxy as the transport is to see it: dial has seen to TLS.
 func asPlain(proxy *url.URL) *url.URL {
-	if proxy.Scheme != "https" {
-		return proxy
-	}
 	plain := *proxy
-	plain.Scheme, plain.Host = "http", settings.HostPort(proxy)
+	if proxy.Scheme == "https" {
+		plain.Scheme, plain.Host = "http", settings.HostPort(proxy)
+	}
 	return &plain
 }
 
