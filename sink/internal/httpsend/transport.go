@@ -28,6 +28,11 @@ const (
 	// maxHeader bounds what a server may send as headers, informational answers included.
 	maxHeader = 64 << 10
 
+	// readBuffer is the smallest there is, in bytes. What a server sends beyond its answer, net/http prints to the
+	// process's standard logger as far as it is in this buffer, and that may be an echo of the request's credentials.
+	// Answers are a few hundred bytes, so the cost is some 20 short reads for a request.
+	readBuffer = 16
+
 	// writeBuffer holds one TLS record. The default of 4 KiB takes four times as many system calls.
 	writeBuffer = 16 << 10
 )
@@ -46,6 +51,7 @@ func newTransport(o Options, dialled func(net.Conn) net.Conn) *http.Transport {
 		TLSHandshakeTimeout:    handshakeTimeout,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeader,
+		ReadBufferSize:         readBuffer,
 		WriteBufferSize:        writeBuffer,
 		// An answer of half a megabyte may unpack to half a gigabyte. None is asked for compressed, or unpacked.
 		DisableCompression: true,
