@@ -49,8 +49,8 @@ func (c *contrast) follow(r ruling) (unproven bool) {
 }
 
 // prove offers the test event alone before r, the ruling on a, rejects an event too many. It returns the ruling to
-// carry out: r if the test event was taken, and one that keeps the events otherwise. ok is false when a's lease has
-// ended meanwhile and been dealt with.
+// carry out: r if the test event was taken, and one that keeps the events otherwise, as when a's destination has been
+// replaced. ok is false when a's lease has ended meanwhile and been dealt with.
 func (s *Stream) prove(a *attempt, r ruling) (_ ruling, ok bool) {
 	kept := ruling{n: r.rejected[0], rest: true, quiet: true}
 	s.mu.Lock()

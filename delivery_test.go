@@ -76,11 +76,14 @@ func TestRetryKeepsEverythingForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(fail(errFake))
 		j := &journal{}
+		configured := time.Now()
 		s := enabled(t, auditstream.Config{Logger: j.logger(), OnTransition: j.onTransition}, f)
+		time.Sleep(time.Second)
 		publish(t, s, 1, 3)
 		time.Sleep(24 * time.Hour)
 		status := s.Status()
 		assert.Equal(t, auditstream.ConditionRetrying, status.Condition)
+		assert.Equal(t, configured, status.StateSince, "a state that did not change is as old as it was")
 		require.ErrorIs(t, status.LastError, errFake)
 		assert.EqualValues(t, 3, status.Totals.Pending)
 		assert.True(t, status.NextAttempt.After(time.Now()) && status.NextAttempt.Before(time.Now().Add(time.Minute+1)))
@@ -158,8 +161,15 @@ func TestBlockProbesSlowly(t *testing.T) {
 		assert.Contains(t, j.log(), "Check the token.")
 
 		// A pause does not change the condition, and Resume probes at once.
+		since := s.Status().ConditionSince
 		require.NoError(t, s.Pause())
 		assert.Equal(t, auditstream.ConditionBlocked, s.Status().Condition)
+		assert.Equal(t, since, s.Status().ConditionSince, "a condition that did not change is as old as it was")
+		require.NoError(t, s.Resume())
+		synctest.Wait()
+		assert.Len(t, f.times(), len(times)+1)
+		times = f.times()
+		require.NoError(t, s.Pause())
 		assert.Zero(t, s.Status().NextAttempt)
 		time.Sleep(time.Hour)
 		assert.Len(t, f.times(), len(times))
@@ -352,6 +362,13 @@ func TestPanicIsLoggedWithItsStackOnce(t *testing.T) {
 		time.Sleep(time.Hour)
 		assert.Equal(t, 1, countOf(j.log(), "sink panicked\""))
 		assert.Contains(t, j.log(), "delivery_test.go")
+		broken := f.current()
+		f.answer(accept)
+		require.NoError(t, s.Flush(t.Context()))
+		f.answer(broken)
+		publish(t, s, 2, 2)
+		time.Sleep(time.Hour)
+		assert.Equal(t, 2, countOf(j.log(), "sink panicked\""), "once in a streak of failures")
 	})
 }
 

@@ -72,21 +72,23 @@ func TestFlushEndsWhenTheStreamIsStopped(t *testing.T) {
 		"Pause":  {(*auditstream.Stream).Pause, auditstream.ErrPaused},
 		"Delete": {(*auditstream.Stream).Delete, auditstream.ErrDeleted},
 		"Shutdown": {func(s *auditstream.Stream) error {
-			ctx, cancel := context.WithCancel(context.Background())
-			cancel()
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
 			_ = s.Shutdown(ctx)
 			return nil
 		}, auditstream.ErrShutdown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := enabled(t, auditstream.Config{}, newFake(fail(errFake)))
+				s := enabled(t, auditstream.Config{RetryMin: time.Hour, RetryMax: time.Hour}, newFake(fail(errFake)))
 				publish(t, s, 1, 1)
-				done := make(chan error)
+				done := make(chan error, 1)
 				go func() { done <- s.Flush(t.Context()) }()
 				synctest.Wait()
+				start := time.Now()
 				require.NoError(t, tt.stop(s))
 				require.ErrorIs(t, <-done, tt.want)
+				assert.LessOrEqual(t, time.Since(start), time.Second)
 			})
 		})
 	}
@@ -140,6 +142,92 @@ func TestShutdownWaitsForItsLogRecord(t *testing.T) {
 	})
 }
 
+func TestFlushEndsWhenOverflowHasDroppedItsEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := enabled(t, auditstream.Config{
+			QueueEvents: 2, Overflow: auditstream.DropOldest, RetryMin: 10 * time.Hour, RetryMax: 10 * time.Hour,
+		}, newFake(fail(sink.Retry(errFake, 5*time.Minute))))
+		publish(t, s, 1, 2)
+		done := make(chan error)
+		go func() { done <- s.Flush(t.Context()) }()
+		synctest.Wait()
+		start := time.Now()
+		publish(t, s, 3, 4)
+		require.NoError(t, <-done)
+		assert.Equal(t, start, time.Now())
+	})
+}
+
+func TestShutdownOfAPausedStreamWaitsForTheAttemptInProgress(t *testing.T) {
+	slow := func(_ context.Context, batch []sink.Event) (int, error) {
+		time.Sleep(500 * time.Millisecond)
+		return len(batch), nil
+	}
+	for name, tt := range map[string]struct {
+		script deliverFunc
+		edit   bool
+		want   error
+		wait   time.Duration
+	}{
+		"delivers":                {script: slow, wait: 500 * time.Millisecond},
+		"is replaced, and hangs":  {untilNever, true, auditstream.ErrPaused, time.Second},
+		"is replaced, and fails":  {slowly(errFake), true, auditstream.ErrPaused, 500 * time.Millisecond},
+		"is replaced, and splits": {slowly(sink.Split(errFake)), true, auditstream.ErrPaused, 500 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := enabled(t, auditstream.Config{BatchEvents: 1}, newFake(tt.script))
+				publish(t, s, 1, 1)
+				synctest.Wait()
+				if tt.edit {
+					require.NoError(t, s.Configure(newFake(accept)))
+				}
+				require.NoError(t, s.Pause())
+				start := time.Now()
+				require.ErrorIs(t, s.Shutdown(after(t, time.Hour)), tt.want)
+				assert.Equal(t, tt.wait, time.Since(start))
+				time.Sleep(10 * time.Hour)
+			})
+		})
+	}
+}
+
+// untilNever is the script of a sink that does not come back for hours.
+func untilNever(_ context.Context, batch []sink.Event) (int, error) {
+	time.Sleep(5 * time.Hour)
+	return len(batch), nil
+}
+
+// slowly is fail after half a second.
+func slowly(err error) deliverFunc {
+	return func(context.Context, []sink.Event) (int, error) {
+		time.Sleep(500 * time.Millisecond)
+		return 0, err
+	}
+}
+
+func TestShutdownLogsWhatWasHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{}
+		s := enabled(t, auditstream.Config{Logger: j.logger()}, newFake(rejectFirst))
+		publish(t, s, 1, 100)
+		require.NoError(t, s.Shutdown(t.Context()))
+		assert.Equal(t, 2, countOf(j.log(), "rejected by the destination"), j.log())
+		assert.Contains(t, j.log(), "events=99 ")
+	})
+}
+
+func TestConfigureAfterShutdownLeavesNoSinkOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, auditstream.Config{})
+		require.NoError(t, s.Shutdown(t.Context()))
+		f := newFake(accept)
+		require.ErrorIs(t, s.Configure(f), auditstream.ErrShutdown)
+		synctest.Wait()
+		assert.Equal(t, f.opened, f.closes())
+	})
+}
+
 func TestShutdownDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(sequence(fail(errFake), fail(errFake), accept))
@@ -174,9 +262,15 @@ func TestShutdownHandsBackWhatIsLeft(t *testing.T) {
 		require.ErrorIs(t, err, errFake)
 		assert.Equal(t, "auditstream: shutdown left 3 events undelivered, sequence 3 to 5", err.Error())
 		assert.EqualValues(t, 3, s.Status().Totals.DiscardedShutdown)
-		assert.Same(t, left, s.Shutdown(t.Context()), "later calls get the first result")
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 32 {
+			assert.Same(t, left, s.Shutdown(done), "later calls get the first result, whatever their context")
+		}
+		assert.Zero(t, s.Status().NextAttempt, "none is due any more")
 		synctest.Wait()
 		assert.Contains(t, j.log(), "undelivered=3")
+		assert.Contains(t, j.log(), `level=ERROR msg="audit stream shut down"`)
 	})
 }
 

@@ -78,6 +78,7 @@ func TestEditLetsTheAttemptInProgressFinish(t *testing.T) {
 		"delivered":       {2, nil, nil},
 		"failed":          {0, sink.Block(errFake), [][]string{span(1, 2)}},
 		"failed in midst": {1, errFake, [][]string{{"e2"}}},
+		"rejected":        {2, sink.Reject(errFake, 1), [][]string{{"e2"}}},
 		"refused":         {0, sink.Split(errFake), [][]string{span(1, 2)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,7 +151,9 @@ func TestDeleteWorksHoweverBrokenTheSink(t *testing.T) {
 				fresh := newFake(accept)
 				require.NoError(t, s.Configure(fresh))
 				require.NoError(t, s.Publish(event(5)))
+				start = time.Now()
 				require.NoError(t, s.Flush(t.Context()))
+				assert.Equal(t, start, time.Now(), "the attempt that was cancelled holds up nobody")
 				assert.EqualValues(t, 4, fresh.last()[0].Sequence, "the numbering goes on")
 				close(release)
 				synctest.Wait()
@@ -193,6 +196,7 @@ func TestPausedDuringAContrastOrTimeout(t *testing.T) {
 		time.Sleep(time.Hour)
 		assert.Equal(t, auditstream.ConditionRetrying, s.Status().Condition)
 		assert.Len(t, f.attempts(), 1)
+		assert.Zero(t, s.Status().NextAttempt, "none is due on a paused stream")
 		f.answer(accept)
 		require.NoError(t, s.Resume())
 		synctest.Wait()

@@ -93,6 +93,12 @@ func (f *fake) answer(script deliverFunc) {
 	f.script = script
 }
 
+func (f *fake) current() deliverFunc {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.script
+}
+
 // fakeSink is what a fake opens.
 type fakeSink fake
 

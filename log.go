@@ -121,7 +121,7 @@ func (s *Stream) logOverflow(dropped int) {
 // logRemainders logs what was held back, once a second has passed and nothing else is being told: records must not
 // gather behind a callback that hangs. It is called with the lock held.
 func (s *Stream) logRemainders(now time.Time) {
-	if s.teller.busy() && !s.closing.over {
+	if s.teller.busy() {
 		return
 	}
 	if n := s.rejects.take(now); n > 0 {

@@ -31,7 +31,8 @@ func TestPublishOnAnInactiveStream(t *testing.T) {
 	require.ErrorIs(t, s.Publish(event(1)), auditstream.ErrDeleted)
 	require.NoError(t, s.Shutdown(t.Context()))
 	require.ErrorIs(t, s.Publish(event(1)), auditstream.ErrShutdown)
-	assert.Equal(t, auditstream.Totals{RefusedInactive: 5}, s.Status().Totals)
+	require.ErrorIs(t, s.Publish(auditstream.Event{}), auditstream.ErrShutdown, "nobody looks at what nobody wants")
+	assert.Equal(t, auditstream.Totals{RefusedInactive: 6}, s.Status().Totals)
 }
 
 func TestPauseWithRefuseKeepsWhatWasQueued(t *testing.T) {
@@ -41,6 +42,7 @@ func TestPauseWithRefuseKeepsWhatWasQueued(t *testing.T) {
 		publish(t, s, 1, 2)
 		require.NoError(t, s.Pause())
 		require.ErrorIs(t, s.Publish(event(3)), auditstream.ErrPaused)
+		require.ErrorIs(t, s.PublishObserved(event(3), time.Now()), auditstream.ErrPaused, "paused while it was encoded")
 		require.NoError(t, s.Resume())
 		publish(t, s, 4, 4)
 		require.NoError(t, s.Flush(t.Context()))
@@ -168,7 +170,8 @@ func TestNilContextLocksNobodyOut(t *testing.T) {
 		assert.Panics(t, func() { _ = s.PublishContext(none, event(2)) })
 		assert.Panics(t, func() { _ = s.Flush(none) })
 		require.ErrorIs(t, s.Publish(event(3)), auditstream.ErrQueueFull)
-		require.NoError(t, s.Delete())
+		require.NoError(t, s.Configure(newFake(accept)))
+		require.NoError(t, s.Flush(t.Context()))
 		assert.EqualValues(t, 1, s.Status().Totals.Accepted, "who has panicked does not wait any more")
 
 		require.NoError(t, s.Configure(newFake(fail(errFake))))
@@ -213,14 +216,14 @@ func TestWaitingPublishersAreSentAway(t *testing.T) {
 
 func TestWaitingPublisherHurriesTheBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFake(accept)
-		s := enabled(t, auditstream.Config{QueueEvents: 2, BatchEvents: 2, QueueBytes: 1 << 20, BatchDelay: time.Hour}, f)
+		s := enabled(t, auditstream.Config{QueueBytes: 100_000, BatchDelay: time.Hour}, newFake(accept))
 		big := event(1)
 		big.Message = strings.Repeat("x", 60_000)
-		s2 := enabled(t, auditstream.Config{QueueBytes: 100_000, BatchDelay: time.Hour}, f)
-		require.NoError(t, s2.Publish(big))
-		require.NoError(t, s2.PublishContext(t.Context(), big), "no room until the batch has gone")
-		_ = s
+		start := time.Now()
+		require.NoError(t, s.Publish(big))
+		synctest.Wait()
+		require.NoError(t, s.PublishContext(t.Context(), big), "no room until the batch has gone")
+		assert.Equal(t, start, time.Now())
 	})
 }
 

@@ -51,6 +51,8 @@ func TestRejectForms(t *testing.T) {
 		"repeated and out of range": {3, sink.Reject(errFake, 2, 0, 2, -1, 7), []string{"e1", "e3"}, nil, 2},
 		"count":                     {4, sink.RejectCount(errFake, 2), nil, span(1, 4), 2},
 		"count too large":           {4, sink.RejectCount(errFake, 99), nil, span(1, 4), 4},
+		"count of a prefix":         {3, sink.RejectCount(errFake, 1), nil, span(1, 3), 1},
+		"count beyond a prefix":     {3, sink.RejectCount(errFake, 4), nil, span(1, 3), 3},
 		"count negative":            {4, sink.RejectCount(errFake, -1), nil, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,8 @@ func (s *Stream) settle(a *attempt, ans answer) {
 	s.mu.Lock()
 	s.logPanic(a.outlet, r.err)
 	trial := s.contrast
-	unproven := trial.follow(r)
+	// What a destination refuses that is not the stream's any more is for the new one to judge.
+	unproven := trial.follow(r) || a.replaced && len(r.rejected) > 0
 	s.mu.Unlock()
 	if unproven {
 		var ok bool
