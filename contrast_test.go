@@ -66,6 +66,36 @@ func TestContrastKeepsWhatWasDeliveredBefore(t *testing.T) {
 	})
 }
 
+func TestTestEventThatIsNotAnswered(t *testing.T) {
+	t.Run("deleted", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := enabled(t, auditstream.Config{}, newFake(sequence(rejects(3, 0, 1, 2), untilDone)))
+			publish(t, s, 1, 3)
+			time.Sleep(time.Second)
+			require.NoError(t, s.Delete())
+			synctest.Wait()
+			assert.EqualValues(t, 3, s.Status().Totals.DiscardedDeleted)
+			require.NoError(t, s.Status().LastError)
+		})
+	})
+	t.Run("hung", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			j := &journal{}
+			f := newFake(sequence(rejects(3, 0, 1, 2), hang(release), accept))
+			s := enabled(t, auditstream.Config{OnReject: j.onReject}, f)
+			publish(t, s, 1, 3)
+			time.Sleep(2 * time.Minute)
+			assert.Equal(t, auditstream.ConditionBlocked, s.Status().Condition)
+			assert.EqualValues(t, 3, s.Status().Totals.Pending)
+			close(release)
+			require.NoError(t, s.Flush(t.Context()))
+			assert.Equal(t, [][]string{span(1, 3), {"test"}, span(1, 3)}, f.attempts())
+			assert.Empty(t, j.rejections)
+		})
+	})
+}
+
 func TestContrastHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(sequence(rejects(3, 0, 1, 2), fail(sink.Retry(errFake, 4*time.Minute)), accept))

@@ -264,17 +264,22 @@ type hostileError struct{ error }
 func (hostileError) Error() string { panic("s3cr3t") }
 func (hostileError) Unwrap() error { panic("s3cr3t") }
 
-func TestNilErrorOfADriverIsNoError(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFake(func(_ context.Context, batch []sink.Event) (int, error) {
-			var err *sink.Error // the classic slip: not nil as an error
-			return len(batch), err
+func TestErrorWithNothingLeftToDecide(t *testing.T) {
+	var null *sink.Error // the classic slip: returned as an error it is not nil
+	for name, err := range map[string]error{
+		"nil pointer": null, "plain": errFake, "block": sink.Block(errFake), "split": sink.Split(errFake),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(func(_ context.Context, batch []sink.Event) (int, error) { return len(batch), err })
+				s := enabled(t, auditstream.Config{}, f)
+				publish(t, s, 1, 2)
+				require.NoError(t, s.Flush(t.Context()))
+				assert.EqualValues(t, 2, s.Status().Totals.Delivered)
+				assert.Equal(t, auditstream.ConditionHealthy, s.Status().Condition)
+			})
 		})
-		s := enabled(t, auditstream.Config{}, f)
-		publish(t, s, 1, 2)
-		require.NoError(t, s.Flush(t.Context()))
-		assert.EqualValues(t, 2, s.Status().Totals.Delivered)
-	})
+	}
 }
 
 // nosyError looks at the stream when it is looked at.

@@ -335,8 +335,12 @@ func TestShutdownWhileAnotherIsUnderWay(t *testing.T) {
 		for call, err := range map[string]error{"Pause": s.Pause(), "Resume": s.Resume(), "Configure": s.Configure(f)} {
 			require.ErrorIs(t, err, auditstream.ErrShutdown, call)
 		}
+		second := make(chan error)
+		go func() { second <- s.Shutdown(t.Context()) }()
+		synctest.Wait()
 		require.NoError(t, s.Delete(), "an administrator may still delete what is being drained")
 		require.NoError(t, <-first)
+		require.NoError(t, <-second)
 		assert.EqualValues(t, 1, s.Status().Totals.DiscardedDeleted)
 		close(release)
 	})

@@ -145,6 +145,26 @@ func TestCallsBetweenAnAnswerAndItsConsequences(t *testing.T) {
 	}
 }
 
+func TestRejectionOfAnEndedLeaseIsNotTold(t *testing.T) {
+	for _, name := range []string{"Delete", "Delete and Configure", "Shutdown"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				j := &journal{}
+				var s *auditstream.Stream
+				m := meddler{&sync.Once{}, func() { between(newFake(accept))[name](s) }}
+				f := newFake(func(context.Context, []sink.Event) (int, error) { return 2, sink.Reject(m, 1) })
+				s = enabled(t, auditstream.Config{OnReject: j.onReject}, f)
+				publish(t, s, 1, 3)
+				time.Sleep(time.Second)
+				assert.Empty(t, j.rejections)
+				totals := s.Status().Totals
+				assert.EqualValues(t, 3, totals.Discarded)
+				checkLedger(t, s)
+			})
+		})
+	}
+}
+
 func TestGraceIsNotProlonged(t *testing.T) {
 	for name, tt := range map[string]struct{ edit, end time.Duration }{
 		"edit before the deadline": {9500 * time.Millisecond, 10500 * time.Millisecond},
