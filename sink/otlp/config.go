@@ -49,6 +49,10 @@ type Config struct {
 	// http:// and https:// proxies, by CONNECT. Defaults to dialling directly.
 	Network sink.Network `json:"-"`
 
+	// Logger gets a warning, once for each sink, when a destination has taken records and has something to say about
+	// them, which is no failure. It is the host's, not the administrator's. Defaults to none.
+	Logger *slog.Logger `json:"-"`
+
 	_ struct{}
 }
 

@@ -80,7 +80,12 @@ func TestOpenErrors(t *testing.T) {
 		{
 			"gRPC with a token",
 			Config{Protocol: GRPC, Endpoint: "https://c.example:4317/#{Secret}", Secret: secret.New("canary-canary")},
-			[]string{"has a path: for gRPC write"},
+			[]string{"holds a token, which belongs in a header: for gRPC write"},
+		},
+		{
+			"gRPC with a token that leaves nothing",
+			Config{Protocol: GRPC, Endpoint: "https://c.example:4317/#{Secret | Truncate 0 \"\"}", Secret: secret.New("canary-canary")},
+			[]string{"holds a token, which belongs in a header: for gRPC write"},
 		},
 		{"gRPC with an empty query", Config{Protocol: GRPC, Endpoint: "https://c.example:4317/?"}, []string{"has a query"}},
 		{
@@ -169,6 +174,7 @@ func TestJSON(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), "s3cr3t")
 	assert.NotContains(t, string(text), "Network")
+	assert.NotContains(t, string(text), "Logger")
 }
 
 // TestIdleSinkIsSmall bounds what a sink takes that has not delivered anything: a server may hold thousands.

@@ -53,11 +53,12 @@
 // that is not taken. How answers are read is in the package documentation of auditstream; what is special here:
 //
 //   - A success with a partial_success that counts rejected records is final: the protocol forbids to send any of them
-//     again. They are reported by their number.
+//     again. They are reported by their number. One that only has a message is a warning, once, to [Config.Logger].
 //   - HTTP 400 and 422, and INVALID_ARGUMENT, refuse the whole request; the stream finds the event.
 //   - RESOURCE_EXHAUSTED is retried if the server says when, by RetryInfo. If it says that the message is too large the
 //     batch is divided. Otherwise the stream is blocked and keeps everything; the specification would drop it.
-//   - An answer over gRPC that is not gRPC, such as that of a web server, blocks.
+//   - An answer over gRPC that is not gRPC, such as that of a web server, blocks, unless its status says that it will
+//     pass or, with 413, that the request is too large for a proxy.
 //
 // Nothing of the host's environment has a say: not OTEL_EXPORTER_OTLP_*, OTEL_LOGRECORD_*, OTEL_RESOURCE_ATTRIBUTES,
 // OTEL_SERVICE_NAME nor HTTP_PROXY. Those are about the host's own telemetry.

@@ -29,8 +29,7 @@ import (
 
 const (
 	// keepaliveTime and keepaliveTimeout find a connection that the network has swallowed within 30 s, and the attempt
-	// after that dials. Servers allow two pings without data by default and cut the connection at the third: that is
-	// a minute of silence, which is the default AttemptTimeout.
+	// after that dials. See keepaliveFor about longer attempts than the default.
 	keepaliveTime    = 20 * time.Second
 	keepaliveTimeout = 10 * time.Second
 
@@ -49,6 +48,7 @@ type grpcWire struct {
 	resource *resourcepb.Resource
 	compress bool
 	scrubber *scrub.Scrubber
+	answers  *successes
 	lot      parkingLot
 
 	// Closures, because these hold secrets and somebody may print the sink.
@@ -71,6 +71,7 @@ func newGRPCWire(c checked) *grpcWire {
 		resource:    c.resource,
 		compress:    c.compress,
 		scrubber:    c.scrubber,
+		answers:     c.answers,
 		credentials: func() credentials.TransportCredentials { return secured },
 		metadata:    func() metadata.MD { return md },
 	}
@@ -85,7 +86,7 @@ func (g *grpcWire) send(ctx context.Context, records []sdklog.Record) error {
 	}
 	if s == nil {
 		var err error
-		if s, err = g.open(); err != nil {
+		if s, err = g.open(ctx); err != nil {
 			// What gRPC has against its options or the target, none of which changes by itself.
 			return sink.Block(errors.New("otlp: gRPC cannot be set up: " + g.scrubber.Error(err)))
 		}
@@ -114,8 +115,8 @@ func served(err error) bool {
 
 func (g *grpcWire) close() { g.lot.close() }
 
-// open returns a session, which dials when it is first used.
-func (g *grpcWire) open() (*session, error) {
+// open returns a session, which dials when it is first used. ctx is that of the first attempt on it.
+func (g *grpcWire) open(ctx context.Context) (*session, error) {
 	l := &link{dial: g.dial}
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(l.dialContext),
@@ -137,7 +138,7 @@ func (g *grpcWire) open() (*session, error) {
 			grpc.WaitForReady(false), // a refused connection is known at once, not when the attempt's time is up
 		),
 		grpc.WithMaxHeaderListSize(maxGRPCHeader),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveFor(ctx), Timeout: keepaliveTimeout}),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableHealthCheck(),
@@ -157,6 +158,17 @@ func (g *grpcWire) open() (*session, error) {
 		return nil, err
 	}
 	return &session{conn: conn, exporter: exporter, opened: time.Now()}, nil
+}
+
+// keepaliveFor returns after how much silence a connection is pinged, for attempts as long as that of ctx. Servers allow
+// a few pings without data, by default, and then cut the connection: grpc-go and C++ at the fourth within 5 min. A server
+// that takes longer than that to answer would never get to it, so attempts are never long enough for more than three.
+func keepaliveFor(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return keepaliveTime
+	}
+	return max(keepaliveTime, time.Until(deadline)/3)
 }
 
 // newGRPCExporter returns an exporter whose every option is set: the environment fills in the others, headers even with
@@ -195,7 +207,7 @@ func (g *grpcWire) call(
 		if !ok {
 			return nil
 		}
-		result := partialSuccess(resp, a.records, g.scrubber)
+		result := g.answers.judge(ctx, resp, a.records)
 		proto.Reset(resp) // or the exporter would make an error of it that quotes the message
 		return result
 	case answerTooLarge(st):

@@ -214,6 +214,9 @@ func TestGRPCAtAWebServer(t *testing.T) {
 		{401, sink.VerdictBlock},
 		{404, sink.VerdictBlock},
 		{408, sink.VerdictRetry},
+		{413, sink.VerdictSplit},
+		{422, sink.VerdictBlock},
+		{425, sink.VerdictRetry},
 		{429, sink.VerdictRetry},
 		{500, sink.VerdictRetry},
 		{503, sink.VerdictRetry},
@@ -241,6 +244,20 @@ func TestGRPCAtAWebServer(t *testing.T) {
 			assert.False(t, ok)
 		}
 	})
+}
+
+// TestGRPCCompressionRefused has the words of servers that were built without gzip.
+func TestGRPCCompressionRefused(t *testing.T) {
+	for _, text := range []string{
+		`grpc: Decompressor is not installed for grpc-encoding "gzip"`, // Go
+		"Compression algorithm 'gzip' not enabled",                     // C++
+		"Can't find decompressor for gzip",                             // Java
+		"Content is compressed with `gzip` which isn't supported",      // Rust
+	} {
+		e := classifyStatus(status.New(codes.Unimplemented, text), nil)
+		assert.Equal(t, sink.VerdictBlock, e.Verdict, text)
+		assert.Contains(t, e.Remedy, `set Compression to "none"`, text)
+	}
 }
 
 func TestGRPCInterceptorIsHandedSomethingElse(t *testing.T) {

@@ -58,13 +58,16 @@ var outcomes = map[codes.Code]outcome{
 	},
 	codes.Unimplemented: {
 		name: "UNIMPLEMENTED", verdict: sink.VerdictBlock,
-		remedy: "Check host and port: the server there does not take OTLP logs over gRPC.",
+		remedy: "Check host and port: the server there does not take OTLP logs over gRPC. " +
+			`If it says that it does not know the compression, set Compression to "none".`,
 	},
 	codes.NotFound: {
 		name: "NOT_FOUND", verdict: sink.VerdictBlock,
 		remedy: "Check host and port: the server there does not take OTLP logs over gRPC.",
 	},
 }
+
+const remedyTooLarge = "If single events are refused: raise the message size that the destination, or a proxy before it, takes."
 
 // classifyStatus says what a failed call means for the events. It is pure.
 func classifyStatus(st *status.Status, s *scrub.Scrubber) *sink.Error {
@@ -80,7 +83,7 @@ func classifyStatus(st *status.Status, s *scrub.Scrubber) *sink.Error {
 	switch {
 	case tooLarge(st):
 		e.Verdict = sink.VerdictSplit
-		e.Remedy = "If single events are refused: raise the message size that the destination takes."
+		e.Remedy = remedyTooLarge
 	case st.Code() == codes.ResourceExhausted && ok:
 		e.Verdict = sink.VerdictRetry
 		e.Remedy = ""
@@ -135,6 +138,10 @@ func notGRPC(e *sink.Error, status int) *sink.Error {
 		status < 200, status > 499:
 		e.Verdict = sink.VerdictRetry
 		e.Remedy = ""
+	case status == http.StatusRequestEntityTooLarge:
+		// A proxy before a gRPC server: nginx takes 1 MB by default.
+		e.Verdict = sink.VerdictSplit
+		e.Remedy = remedyTooLarge
 	default:
 		e.Verdict = sink.VerdictBlock
 		e.Remedy = "Check host and port: what answers there is a web server or proxy, not OTLP over gRPC."

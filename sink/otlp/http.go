@@ -33,6 +33,7 @@ type httpWire struct {
 	client   *httpsend.Client
 	resource []byte
 	scrubber *scrub.Scrubber
+	answers  *successes
 	exporter func() (sdklog.Exporter, error) // makes it at the first call
 }
 
@@ -47,6 +48,7 @@ func newHTTPWire(c checked) (*httpWire, error) {
 		}),
 		resource: resource,
 		scrubber: c.scrubber,
+		answers:  c.answers,
 	}
 	h.exporter = sync.OnceValues(func() (sdklog.Exporter, error) { return newHTTPExporter(h) })
 	return h, nil
@@ -110,7 +112,7 @@ func (h *httpWire) post(req *http.Request, records int) error {
 	if err != nil {
 		return err
 	}
-	return h.verdict(resp, records)
+	return h.verdict(req.Context(), resp, records)
 }
 
 // A catcher takes what is written to it. The exporter's body writes itself in one piece, which is kept and not copied.
@@ -126,10 +128,10 @@ func (c *catcher) Write(p []byte) (int, error) {
 }
 
 // verdict returns what an answer means for the records of the request.
-func (h *httpWire) verdict(resp *httpsend.Response, records int) error {
+func (h *httpWire) verdict(ctx context.Context, resp *httpsend.Response, records int) error {
 	err := httpsend.Classify(resp)
 	if err == nil {
-		return partialSuccess(readSuccess(resp), records, h.scrubber)
+		return h.answers.judge(ctx, readSuccess(resp), records)
 	}
 	e, ok := errors.AsType[*sink.Error](err)
 	if !ok {

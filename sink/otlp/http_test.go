@@ -3,6 +3,7 @@ package otlp
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -228,8 +229,8 @@ func FuzzHTTPAnswer(f *testing.F) {
 	f.Add(400, contentType, []byte{0x08, 3, 0x12, 1, 'm'})
 	f.Add(200, "", []byte("<html>"))
 	f.Fuzz(func(t *testing.T, status int, mediaType string, body []byte) {
-		h := new(httpWire)
-		err := h.verdict(&httpsend.Response{Status: status, ContentType: mediaType, Body: body}, 5)
+		h := &httpWire{answers: &successes{log: slog.New(slog.DiscardHandler)}}
+		err := h.verdict(t.Context(), &httpsend.Response{Status: status, ContentType: mediaType, Body: body}, 5)
 		if err == nil {
 			require.True(t, 200 <= status && status <= 299)
 			return

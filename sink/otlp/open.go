@@ -1,8 +1,10 @@
 package otlp
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 
+	"github.com/auditstream/auditstream/secret"
 	"github.com/auditstream/auditstream/sink"
 	"github.com/auditstream/auditstream/sink/internal/scrub"
 	"github.com/auditstream/auditstream/sink/internal/settings"
@@ -24,6 +27,7 @@ type checked struct {
 	resource *resourcepb.Resource
 	network  sink.Network
 	scrubber *scrub.Scrubber
+	answers  *successes
 }
 
 // Open checks every setting and returns a sink that has dialled nothing and started nothing. It reports all problems at
@@ -52,6 +56,9 @@ func (c Config) Open() (sink.Sink, error) {
 		return nil, err
 	}
 	good.scrubber = check.Scrubber()
+	good.answers = &successes{
+		scrubber: good.scrubber, name: c.String(), log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
+	}
 	if c.Protocol == GRPC {
 		return newSink(newGRPCWire(good)), nil
 	}
@@ -80,7 +87,10 @@ func (c Config) checkEndpoint(check *settings.Check) *url.URL {
 	if u.User != nil {
 		check.Fail(field, "", "holds a user name or password, which belong in a header"+remedy)
 	}
-	if strings.Trim(u.Path, "/") != "" {
+	// A token may leave nothing behind, and would have gone nowhere.
+	if t, err := secret.Parse(c.Endpoint); err == nil && t.UsesSecret() {
+		check.Fail(field, "", "holds a token, which belongs in a header"+remedy)
+	} else if strings.Trim(u.Path, "/") != "" {
 		check.Fail(field, "", "has a path"+remedy)
 	}
 	if u.RawQuery != "" || u.ForceQuery {

@@ -188,6 +188,29 @@ func TestSlowServer(t *testing.T) {
 	})
 }
 
+// TestSlowServerAndLongAttempts is the same for a host that lets attempts take longer than the default. A server that
+// allows no more than the pings of a minute would cut off each attempt, and nothing would ever be delivered.
+func TestSlowServerAndLongAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, siemtest.OTLPConfig{})
+		srv.Fail(func(siemtest.Request) *siemtest.Answer {
+			time.Sleep(9 * time.Minute)
+			return nil
+		})
+		s := open(t, configFor(srv, GRPC))
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			n, err := deliver(ctx, s)
+			cancel()
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+		}
+		assert.Equal(t, 3, srv.Connections(), "a connection older than five minutes is not used again")
+		require.NoError(t, s.Close())
+		srv.Close()
+	})
+}
+
 // TestIdle checks that an idle sink gives its connection back, and dials anew afterwards. Goroutines that were left would
 // fail the bubble.
 func TestIdle(t *testing.T) {
@@ -303,7 +326,7 @@ func TestParkingLot(t *testing.T) {
 	assert.Nil(t, lot.take())
 	synctest.Test(t, func(t *testing.T) {
 		g := grpcWireFor(t)
-		first, err := g.open()
+		first, err := g.open(t.Context())
 		require.NoError(t, err)
 		lot.park(first)
 		assert.Same(t, first, lot.take())
