@@ -3,12 +3,16 @@ package splunk_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,6 +128,37 @@ func TestRequestsStayBelowTheLimit(t *testing.T) {
 		assert.LessOrEqual(t, len(body), 1_000_000)
 	}
 	assert.Greater(t, len(server.bodies[0]), 930_000, "requests are filled")
+}
+
+// sized returns an event that takes exactly n bytes of a request, line feed included.
+func sized(t *testing.T, i, n int) sink.Event {
+	t.Helper()
+	server := &hecServer{}
+	_, err := open(t, splunk.Config{Endpoint: server.start(t)}).Deliver(t.Context(), events(i+1, 0)[i:])
+	require.NoError(t, err)
+	return events(i+1, n-len(server.bodies[0]))[i]
+}
+
+func TestRequestsAreFilledToTheLastByte(t *testing.T) {
+	server := &hecServer{}
+	s := open(t, splunk.Config{Endpoint: server.start(t)})
+	for more, want := range [][]int{{1_000_000}, {500_000, 500_001}} {
+		server.bodies = nil
+		n, err := s.Deliver(t.Context(), []sink.Event{sized(t, 0, 500_000), sized(t, 1, 500_000+more)})
+		require.NoError(t, err)
+		assert.Equal(t, 2, n)
+		require.Len(t, server.bodies, len(want))
+		for i := range want {
+			assert.Len(t, server.bodies[i], want[i])
+		}
+	}
+	for size, sent := range map[int]int{1_000_000: 1, 1_000_001: 0} {
+		server.bodies = nil
+		n, err := s.Deliver(t.Context(), []sink.Event{sized(t, 0, size)})
+		assert.Equal(t, 1, n)
+		assert.Len(t, server.bodies, sent)
+		assert.Equal(t, sent == 0, err != nil)
+	}
 }
 
 // TestPrefixOfSeveralRequests has the second request of a batch fail.
@@ -280,6 +315,24 @@ func TestCloudHint(t *testing.T) {
 	}
 }
 
+// TestCloudHintAtTheWebInterface has the web interface of a Splunk Cloud stack answer that there is no such page.
+func TestCloudHintAtTheWebInterface(t *testing.T) {
+	web := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	sum := sha256.Sum256(web.Certificate().Raw)
+	cfg := splunk.Config{Endpoint: "https://acme.splunkcloud.com"}
+	cfg.TLS.PinSHA256 = hex.EncodeToString(sum[:])
+	cfg.Network.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, web.Listener.Addr().String())
+	}
+	_, err := open(t, cfg).Deliver(t.Context(), events(1, 0))
+	e := asError(t, err)
+	assert.Equal(t, sink.VerdictBlock, e.Verdict)
+	assert.Equal(t, "404", e.Code)
+	assert.Contains(t, e.Remedy, "Check Endpoint")
+	assert.Contains(t, e.Remedy, "https://http-inputs-acme.splunkcloud.com")
+}
+
 // TestWarnings holds that each is given once, and that nothing of an event or a secret is in it.
 func TestWarnings(t *testing.T) {
 	var log bytes.Buffer
@@ -337,16 +390,21 @@ func TestFullChannelIsReplaced(t *testing.T) {
 func TestUnencodableTimes(t *testing.T) {
 	server := &hecServer{}
 	s := open(t, splunk.Config{Endpoint: server.start(t)})
-	batch := events(4, 0)
+	batch := events(6, 0)
 	batch[0].Time = time.Time{}
 	batch[1].Time = time.Unix(math.MaxInt64, 0)
 	batch[2].Time = time.Unix(math.MinInt64, 999_999_999)
 	batch[3].Time = time.Unix(0, 1)
+	batch[4].Time = time.Unix(9_999_999_999, 999_999_999)
+	batch[5].Time = time.Unix(10_000_000_000, 1)
 	n, err := s.Deliver(t.Context(), batch)
 	require.NoError(t, err)
-	assert.Equal(t, 4, n)
+	assert.Equal(t, 6, n)
 	for i, line := range bytes.Split(bytes.TrimSpace(server.bodies[0]), []byte("\n")) {
-		want := []string{`{"time":0,`, `{"time":`, `{"time":`, `{"time":0.000000001,`}[i]
+		want := []string{
+			`{"time":0,`, `{"time":9999999999,`, `{"time":0,`, `{"time":0.000000001,`, `{"time":9999999999.999999999,`,
+			`{"time":9999999999,`, // one second more has 11 digits, and would be read as milliseconds
+		}[i]
 		assert.Contains(t, string(line), want)
 	}
 }
