@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	collogpb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
@@ -244,6 +245,76 @@ func TestGRPCAtAWebServer(t *testing.T) {
 			assert.False(t, ok)
 		}
 	})
+}
+
+// TestGRPCConnectionsAreKept checks which answers show that a connection is good: a handshake for each half of a batch
+// that is being split would be waste. After the others a balancer may give the next attempt another server.
+func TestGRPCConnectionsAreKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer siemtest.Answer
+		kept   bool
+	}{
+		"taken":          {siemtest.Answer{Accept: true}, true},
+		"taken in part":  {siemtest.PartialSuccess(1, ""), true},
+		"refused":        {siemtest.GRPC(codes.InvalidArgument, ""), true},
+		"too large":      {siemtest.GRPC(codes.ResourceExhausted, "grpc: received message larger than max (2 vs. 1)"), true},
+		"unavailable":    {siemtest.GRPC(codes.Unavailable, ""), false},
+		"throttled":      {siemtest.Throttle(time.Second), false},
+		"wrong password": {siemtest.GRPC(codes.Unauthenticated, ""), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{})
+			srv.Respond(tt.answer)
+			s := open(t, configFor(srv, GRPC))
+			_, _ = deliver(t.Context(), s)
+			_, err := deliver(t.Context(), s)
+			require.NoError(t, err)
+			assert.Equal(t, tt.kept, srv.Connections() == 1)
+		})
+	}
+}
+
+// TestGRPCHeadersAreBounded has a server answer with more words than are read. What they say is then not known.
+func TestGRPCHeadersAreBounded(t *testing.T) {
+	srv := newServer(t, siemtest.OTLPConfig{})
+	srv.Respond(siemtest.GRPC(codes.Unauthenticated, strings.Repeat("x", maxGRPCHeader)))
+	_, err := deliver(t.Context(), open(t, configFor(srv, GRPC)))
+	e := asError(t, err)
+	assert.Equal(t, sink.VerdictRetry, e.Verdict)
+	assert.Less(t, len(e.Error()), 500)
+}
+
+// rawCodec sends and receives bytes as they are.
+type rawCodec struct{}
+
+func (rawCodec) Name() string { return "proto" }
+
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil
+}
+
+func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	*v.(*[]byte) = data.Materialize()
+	return nil
+}
+
+// TestGRPCAnswerOfGarbage has a server take the request and answer with what is no message: that is no failure.
+func TestGRPCAnswerOfGarbage(t *testing.T) {
+	srv := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{}), grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		var request []byte
+		if err := s.RecvMsg(&request); err != nil {
+			return err
+		}
+		garbage := []byte("\xff\xff")
+		return s.SendMsg(&garbage)
+	}))
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	go func() { _ = srv.Serve(l) }()
+	t.Cleanup(srv.Stop)
+	n, err := deliver(t.Context(), open(t, Config{Protocol: GRPC, Endpoint: "http://" + l.Addr().String()}))
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
 }
 
 // TestGRPCCompressionRefused has the words of servers that were built without gzip.
