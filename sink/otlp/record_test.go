@@ -104,6 +104,26 @@ func TestBatchesArriveWhole(t *testing.T) {
 	}
 }
 
+// TestALargeResourceFits has the records of a request and the largest resource exceed together what servers take.
+func TestALargeResourceFits(t *testing.T) {
+	batch := make([]sink.Event, 4)
+	for i := range batch {
+		batch[i] = minimalEvent()
+		batch[i].Message = strings.Repeat("x", (4<<20-8000)/len(batch))
+	}
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			srv := newServer(t, siemtest.OTLPConfig{MaxBody: 4 << 20})
+			cfg := configFor(srv, p)
+			cfg.Resource.Attributes = map[string]string{"large": strings.Repeat("y", maxResourceSize-100)}
+			n, err := open(t, cfg).Deliver(t.Context(), batch)
+			require.NoError(t, err)
+			assert.Equal(t, len(batch), n)
+			assert.Len(t, srv.Requests(), 2)
+		})
+	}
+}
+
 func TestSizeIsAnUpperBound(t *testing.T) {
 	m := mapper{prototype: newPrototype()}
 	events := append(benchEvents(3), minimalEvent(), fullEvent(), deepEvent(40))
