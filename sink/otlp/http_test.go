@@ -50,6 +50,7 @@ func TestHTTPAccepted(t *testing.T) {
 		{"202", siemtest.Status(202, "accepted")},
 		{"204", siemtest.Status(204, "")},
 		{"body breaks off", siemtest.Cut(200, "\x0a\x05")},
+		{"body breaks off behind a count", siemtest.Cut(200, partialBody(t, 1, "bad names"))},
 		{"garbage", answerWith(200, contentType, "\xff\xff\xff")},
 		{"text", answerWith(200, "text/plain", "OK")},
 		{"JSON", answerWith(200, "application/json", `{"partialSuccess":{}}`)},

@@ -14,6 +14,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	collogpb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -320,6 +324,29 @@ func TestReplaceResource(t *testing.T) {
 	got, err := replaceResource([]byte("x"), nil, resource)
 	require.NoError(t, err)
 	assert.Equal(t, "x", string(got))
+}
+
+// TestReplaceResourceKeepsOnlyRecords has a request with all that the SDK may ever put beside the records.
+func TestReplaceResourceKeepsOnlyRecords(t *testing.T) {
+	scopes := []*logspb.ScopeLogs{
+		{LogRecords: []*logspb.LogRecord{{EventName: "a"}, {EventName: "b"}}}, {LogRecords: []*logspb.LogRecord{{EventName: "c"}}},
+	}
+	theirs := &logspb.ResourceLogs{
+		Resource:  &resourcepb.Resource{Attributes: []*commonpb.KeyValue{stringAttribute("service.name", "ambient")}},
+		ScopeLogs: scopes, SchemaUrl: "https://ambient.example/schema",
+	}
+	request, err := proto.Marshal(&collogpb.ExportLogsServiceRequest{ResourceLogs: []*logspb.ResourceLogs{theirs, theirs}})
+	require.NoError(t, err)
+	ours := &resourcepb.Resource{Attributes: []*commonpb.KeyValue{stringAttribute("service.name", "ours")}}
+	resource, err := proto.Marshal(ours)
+	require.NoError(t, err)
+
+	got, err := replaceResource(nil, request, resource)
+	require.NoError(t, err)
+	var decoded collogpb.ExportLogsServiceRequest
+	require.NoError(t, proto.Unmarshal(got, &decoded))
+	want := &logspb.ResourceLogs{Resource: ours, ScopeLogs: scopes}
+	assert.Truef(t, proto.Equal(&collogpb.ExportLogsServiceRequest{ResourceLogs: []*logspb.ResourceLogs{want, want}}, &decoded), "%v", &decoded)
 }
 
 func FuzzReplaceResource(f *testing.F) {
