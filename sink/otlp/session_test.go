@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/internal/httpsend"
 	"github.com/auditstream/auditstream/sink/siemtest"
 )
 
@@ -164,6 +166,31 @@ func TestKeepaliveEndsTheAttempt(t *testing.T) {
 		require.NoError(t, s.Close())
 		srv.Close()
 	})
+}
+
+// TestHandshakeHangs has a server that takes the connection and says nothing.
+func TestHandshakeHangs(t *testing.T) {
+	for _, p := range protocols {
+		t.Run(string(p), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t, Config{
+					Endpoint: "https://collector.example:4317", Protocol: p,
+					Network: sink.Network{DialContext: func(context.Context, string, string) (net.Conn, error) {
+						near, far := net.Pipe()
+						go func() { _, _ = io.Copy(io.Discard, far) }()
+						return near, nil
+					}},
+				})
+				start := time.Now()
+				_, err := deliver(t.Context(), s)
+				e := asError(t, err)
+				assert.Equal(t, sink.VerdictRetry, e.Verdict)
+				assert.Equal(t, httpsend.CodeTimeout, e.Code, e.Error())
+				assert.Equal(t, handshakeTimeout, time.Since(start))
+				require.NoError(t, s.Close())
+			})
+		})
+	}
 }
 
 // TestSlowServer checks that a server which takes a minute to answer is not annoyed by pings.
