@@ -80,6 +80,21 @@ func TestEachLessonAboutSizeLastsFor16Batches(t *testing.T) {
 	})
 }
 
+func TestPrefixIsNoLessonAboutSize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(atMost(4))
+		s := enabled(t, auditstream.Config{BatchEvents: 16}, f)
+		sameSize(t, s, 16)
+		require.NoError(t, s.Flush(t.Context()))
+		from := len(f.attempts())
+		prefix := func(context.Context, []sink.Event) (int, error) { return 1, errFake }
+		f.answer(sequence(append(repeat(20, prefix), accept)...))
+		sameSize(t, s, 20+4*10)
+		require.NoError(t, s.Flush(t.Context()))
+		assert.Equal(t, [][2]int{{4, 30}}, f.sizes(from), "only batches that were taken whole count")
+	})
+}
+
 func TestEditForgetsWhatTheOldDestinationTook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, fresh := newFake(atMost(4)), newFake(accept)

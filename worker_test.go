@@ -42,6 +42,7 @@ func TestNoAttemptStartsAfterTheCallHasReturned(t *testing.T) {
 				require.True(t, steps.Begin())
 				between(fresh)[name](s)
 				steps.CarryOut()
+				synctest.Wait()
 				assert.Empty(t, old.attempts())
 				status := s.Status()
 				assert.Equal(t, auditstream.ConditionHealthy, status.Condition, "that is no failure")
