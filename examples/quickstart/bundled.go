@@ -22,7 +22,7 @@ func bundledEvents() ([]auditstream.Event, error) {
 		if err != nil {
 			return nil, fmt.Errorf("events.ndjson: %w", err)
 		}
-		events = append(events, e)
+		events = append(events, e.Event)
 	}
 	return events, nil
 }

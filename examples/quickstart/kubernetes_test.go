@@ -21,7 +21,7 @@ func TestParseKubernetes(t *testing.T) {
 	var events []auditstream.Event
 	for e, err := range parse(f) {
 		require.NoError(t, err)
-		events = append(events, e)
+		events = append(events, e.Event)
 	}
 	want := kubernetesWant()
 	require.Len(t, events, len(want))

@@ -34,11 +34,18 @@ var (
 		`nor a Kubernetes audit event (its "apiVersion" is not "audit.k8s.io/v1")`)
 )
 
+// An entry is an event and the number of its line.
+type entry struct {
+	auditstream.Event
+
+	line int
+}
+
 // parse yields the events of newline-delimited JSON, each as soon as its line is there. A line that is no event yields
 // a *lineError and the next line goes on; any other error is one of reading, and the last thing yielded. Blank lines
 // are passed over.
-func parse(r io.Reader) iter.Seq2[auditstream.Event, error] {
-	return func(yield func(auditstream.Event, error) bool) {
+func parse(r io.Reader) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
 		in := bufio.NewReaderSize(r, 64<<10)
 		for number := 1; ; number++ {
 			line, err := readLine(in)
@@ -49,10 +56,10 @@ func parse(r io.Reader) iter.Seq2[auditstream.Event, error] {
 			ended := errors.Is(err, io.EOF)
 			switch {
 			case err != nil && !ended && !errors.Is(err, errLong):
-				yield(auditstream.Event{}, fmt.Errorf("reading line %d: %w", number, err))
+				yield(entry{}, fmt.Errorf("reading line %d: %w", number, err))
 				return
 			case errors.Is(err, errLong):
-				if !yield(auditstream.Event{}, &lineError{line: number, err: errLong}) {
+				if !yield(entry{}, &lineError{line: number, err: errLong}) {
 					return
 				}
 			case len(line) > 0:
@@ -60,7 +67,7 @@ func parse(r io.Reader) iter.Seq2[auditstream.Event, error] {
 				if err != nil {
 					err = &lineError{line: number, err: err}
 				}
-				if !yield(e, err) {
+				if !yield(entry{Event: e, line: number}, err) {
 					return
 				}
 			}

@@ -4,7 +4,7 @@
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -events audit.log
-//	kubectl logs … | go run ./examples/quickstart -events -
+//	tail -n 1000 audit.log | go run ./examples/quickstart -events -
 //	go run ./examples/quickstart -otlp-endpoint https://collector.example:4318/v1/logs
 //
 // With -events it takes newline-delimited JSON: events in the form of docs/event.schema.json, and lines of a Kubernetes

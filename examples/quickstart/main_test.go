@@ -68,17 +68,20 @@ func TestTourWithEventsOfOnesOwn(t *testing.T) {
 		input string
 		want  []string
 	}{
-		"nothing":                  {"", []string{"read          0, from standard input\n", "skipped       the input has too few events"}},
-		"one event":                {withoutID, []string{"1 published = 1 at the servers + 0 rejected"}},
-		"as many as steps":         {strings.Repeat(withoutID, len(steps)), []string{"9 published = 8 at the servers + 1 rejected"}},
-		"one ID again and again":   {strings.Repeat(own("same")+"\n", 2*len(steps)), []string{"every event is accounted for"}},
-		"Kubernetes":               {string(kubernetes), []string{"read          7, from standard input", "every event is accounted for"}},
-		"Kubernetes and our own":   {string(kubernetes) + own("1"), []string{"read          8, from standard input"}},
-		"an event that is refused": {`{"action":"a","actor":{"id":"u"},"attributes":{"":1}}`, []string{"refused       event quickstart-1: auditstream: Event.", "0 published = 0 at the servers + 0 rejected"}},
+		"one event":              {withoutID, []string{"1 event at OTLP over HTTP", "left out      there are too few events", "1 published = 1 at the servers + 0 rejected"}},
+		"as many as steps":       {strings.Repeat(withoutID, len(steps)), []string{"9 published = 8 at the servers + 1 rejected"}},
+		"one ID again and again": {strings.Repeat(own("same")+"\n", 2*len(steps)), []string{"every event is accounted for"}},
+		"Kubernetes":             {string(kubernetes), []string{"read          7, from standard input", "every event is accounted for"}},
+		"Kubernetes and our own": {string(kubernetes) + own("1"), []string{"read          8, from standard input"}},
 		"every other event is refused": {
 			strings.Repeat(withoutID+`{"action":"a","actor":{"id":"u"},"attributes":{"":1}}`+"\n", len(steps)),
-			[]string{"9 published = ", "every event is accounted for"},
+			[]string{"skipped       line 2 is refused: auditstream: Event.Attributes", "9 published = ", "every event is accounted for"},
 		},
+		"the last events are refused": { // and no step waits for what never comes
+			withoutID + strings.Repeat(`{"action":"a","actor":{"id":"u"},"outcome":"no"}`+"\n", 2*len(steps)),
+			[]string{"skipped       line 2 is refused: auditstream: Event.Outcome", "1 published = 1 at the servers"},
+		},
+		"enough for the outage": {strings.Repeat(withoutID, 6), []string{"condition     retrying → healthy", "6 published = 6 at the servers"}},
 		"bad lines": {
 			strings.Repeat("oops\n", maxNamed+5) + withoutID,
 			[]string{"skipped       line 1 is not JSON", "skipped       line 20 is not JSON", "skipped       and 5 more", "1, from standard input; bad lines skipped: 25"},
@@ -160,6 +163,7 @@ func TestRealDestinationThatRefuses(t *testing.T) {
 	code, out, errs := start(t, env, "", "-splunk-endpoint", collector.URL())
 	assert.Equal(t, exitFailure, code)
 	assert.Contains(t, out, "remedy ")
+	assert.Equal(t, "quickstart: the destination did not take the test event\n", errs)
 	assert.NotContains(t, out+errs, env["AUDITSTREAM_SPLUNK_TOKEN"])
 	assert.Empty(t, collector.Events())
 }
@@ -199,6 +203,9 @@ func TestWrongCalls(t *testing.T) {
 		"two destinations":  {map[string]string{"AUDITSTREAM_SUMOLOGIC_URL": "https://" + credential}, []string{"-splunk-endpoint", "https://b.example"}, exitUsage, "choose one"},
 		"a broken header":   {nil, []string{"-otlp-endpoint", "https://a.example", "-otlp-header", credential}, exitUsage, "'Name: value'"},
 		"no such PEM file":  {nil, []string{"-tls-roots", "no-such-file.pem"}, exitUsage, "no-such-file.pem"},
+		"nothing to use it": {nil, []string{"-otlp-header", "Authorization: " + credential}, exitUsage, "-otlp-header is set, but no destination"},
+		"a lone token":      {map[string]string{"AUDITSTREAM_SPLUNK_TOKEN": credential}, nil, exitUsage, "AUDITSTREAM_SPLUNK_TOKEN is set, but no destination"},
+		"no events":         {nil, []string{"-events", "-"}, exitFailure, "no event was read from standard input"},
 		"no such file":      {nil, []string{"-events", "no-such-file.ndjson"}, exitFailure, "no-such-file.ndjson"},
 		"a bad destination": {map[string]string{"AUDITSTREAM_SPLUNK_TOKEN": credential}, []string{"-splunk-endpoint", "ftp://a.example"}, exitFailure, "splunk: Config.Endpoint"},
 	}
@@ -239,6 +246,46 @@ func TestReportThatCannotBePrinted(t *testing.T) {
 	code := run(t.Context(), []string{"-events", "-"}, func(string) string { return "" }, strings.NewReader(own("1")), &brokenPipe{room: 200}, &errs)
 	assert.Equal(t, exitFailure, code)
 	assert.Contains(t, errs.String(), io.ErrClosedPipe.Error())
+}
+
+// silence never answers a Read, like a terminal at which nobody types. It says when it is read.
+type silence struct {
+	reading func()
+	end     chan struct{}
+}
+
+func (s silence) Read([]byte) (int, error) {
+	s.reading()
+	<-s.end
+	return 0, io.EOF
+}
+
+func TestInterruptWhileInputIsOpen(t *testing.T) {
+	t.Parallel()
+	source, err := siemtest.NewSumoLogic(siemtest.SumoLogicConfig{})
+	require.NoError(t, err)
+	t.Cleanup(source.Close)
+	tests := map[string]struct {
+		env  map[string]string
+		want string
+	}{
+		"fake servers":       {nil, "Audit events"},
+		"a real destination": {map[string]string{"AUDITSTREAM_SUMOLOGIC_URL": source.URL()}, "accepted 1 = delivered 1"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			quiet := silence{reading: func() { cancel(errors.New("interrupted by a visitor")) }, end: make(chan struct{})}
+			defer close(quiet.end)
+			stdin := io.MultiReader(strings.NewReader(own(name)+"\n"), quiet)
+			var out, errs bytes.Buffer
+			code := run(ctx, []string{"-events", "-"}, func(name string) string { return test.env[name] }, stdin, &out, &errs)
+			assert.Equal(t, exitFailure, code)
+			assert.Contains(t, out.String(), test.want)
+			assert.Contains(t, errs.String(), "interrupted by a visitor")
+		})
+	}
 }
 
 func TestInterruptedTour(t *testing.T) {

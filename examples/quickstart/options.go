@@ -21,9 +21,9 @@ const usage = `Quickstart walks through the life of an audit stream, against fak
 
 Without a destination it starts fakes on loopback, and needs nothing else. A destination is one of
 
-  -otlp-endpoint URL      or AUDITSTREAM_OTLP_ENDPOINT
-  -splunk-endpoint URL    or AUDITSTREAM_SPLUNK_ENDPOINT, with AUDITSTREAM_SPLUNK_TOKEN
-                             AUDITSTREAM_SUMOLOGIC_URL
+  -otlp-endpoint URL           or AUDITSTREAM_OTLP_ENDPOINT
+  -splunk-endpoint URL         or AUDITSTREAM_SPLUNK_ENDPOINT, and AUDITSTREAM_SPLUNK_TOKEN
+  AUDITSTREAM_SUMOLOGIC_URL
 
 Secrets come from the environment only:
 
@@ -35,6 +35,12 @@ For example:
 
   AUDITSTREAM_OTLP_SECRET=… go run ./examples/quickstart \
     -otlp-endpoint https://logs.example/v1/logs -otlp-header 'Authorization: Bearer #{Secret}'
+
+Events are newline-delimited JSON: those of docs/event.schema.json, of which "action" and "actor":{"id":…} are enough,
+and lines of a Kubernetes audit log. Bad lines are named and passed over.
+
+It exits with 0 only if every event is accounted for, with 2 if it was called wrongly, and with 1 otherwise. The first
+interrupt lets it deliver what it has read, for as long as -timeout says; the second ends it.
 
 Flags:
 
@@ -145,11 +151,37 @@ func (in *inputs) destination() (sink.Destination, error) {
 	}
 	switch len(asked) {
 	case 0:
+		if unused := in.unused(); unused != "" {
+			return nil, errors.New(unused + " is set, but no destination: see -help")
+		}
 		return nil, nil //nolint:nilnil // No destination is an answer: the fakes.
 	case 1:
 		return asked[0], nil
 	}
 	return nil, errors.New("more than one destination is set, by flags or by AUDITSTREAM_… variables: choose one")
+}
+
+// unused names a setting that has no meaning without a destination. Whoever gave one did not ask for the fakes.
+func (in *inputs) unused() string {
+	switch {
+	case len(in.otlpHeaders) > 0:
+		return "-otlp-header"
+	case !in.otlpSecret.IsZero():
+		return "AUDITSTREAM_OTLP_SECRET"
+	case in.splunkIndex != "":
+		return "-splunk-index"
+	case !in.splunkToken.IsZero():
+		return "AUDITSTREAM_SPLUNK_TOKEN"
+	case in.sumoCategory != "":
+		return "-sumologic-category"
+	case in.rootsFile != "":
+		return "-tls-roots"
+	case in.pin != "":
+		return "-tls-pin"
+	case in.plaintext:
+		return "-allow-plaintext"
+	}
+	return ""
 }
 
 // parseHeaders splits headers at their colons. It never quotes one.

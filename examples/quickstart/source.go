@@ -38,37 +38,64 @@ func openSource(name string, stdin io.Reader) (*source, error) {
 	return &source{name: "from " + name, in: f}, nil
 }
 
-// each calls take for every event, until ctx is done. Bad lines are reported and passed over.
+// each calls take for every event that is read until ctx is done. Bad lines, and those whose events take refuses with an
+// *auditstream.EventError, are reported and passed over. No event at all is an error.
 func (s *source) each(ctx context.Context, account *report, take func(auditstream.Event) error) error {
-	for e, err := range parse(s.in) {
+	in, stop := interruptible(ctx, s.in)
+	defer stop()
+	for e, err := range parse(in) {
+		if err == nil {
+			err = take(e.Event)
+		}
+		if refused, ok := errors.AsType[*auditstream.EventError](err); ok {
+			err = &lineError{line: e.line, err: fmt.Errorf("is refused: %w", refused)}
+		}
 		if bad, ok := errors.AsType[*lineError](err); ok {
 			if s.skipped++; s.skipped <= maxNamed {
 				account.line("skipped", "%v", bad)
 			}
 			continue
 		}
+		if err != nil && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		s.good++
-		if err := take(e); err != nil {
-			return err
-		}
 	}
 	if s.skipped > maxNamed {
 		account.line("skipped", "and %d more", s.skipped-maxNamed)
 	}
+	if s.good == 0 {
+		return fmt.Errorf("no event was read %s", s.origin())
+	}
 	return nil
+}
+
+// interruptible returns in as a reader that ends when ctx does, for a read of a terminal or a pipe cannot be called off.
+// The goroutine that waits in such a read is left behind.
+func interruptible(ctx context.Context, in io.Reader) (r io.Reader, stop func()) {
+	out, feed := io.Pipe()
+	go func() {
+		_, err := io.Copy(feed, in)
+		_ = feed.CloseWithError(err) // It always returns nil.
+	}()
+	unhook := context.AfterFunc(ctx, func() { _ = feed.CloseWithError(context.Cause(ctx)) })
+	return out, func() {
+		unhook()
+		_ = out.Close() // It always returns nil, and ends the goroutine's next write.
+	}
 }
 
 // String returns how many events came from where.
 func (s *source) String() string {
-	text := fmt.Sprintf("%d, %s", s.good, s.name)
-	if s.skipped > 0 {
-		text += fmt.Sprintf("; bad lines skipped: %d", s.skipped)
+	return fmt.Sprintf("%d, %s", s.good, s.origin())
+}
+
+func (s *source) origin() string {
+	if s.skipped == 0 {
+		return s.name
 	}
-	return text
+	return fmt.Sprintf("%s; bad lines skipped: %d", s.name, s.skipped)
 }

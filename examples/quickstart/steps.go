@@ -16,6 +16,8 @@ type step struct {
 	title string
 	about string
 	run   func(*guide, context.Context, []auditstream.Event) error
+
+	always bool // with no events too
 }
 
 // steps are the stations in order.
@@ -24,46 +26,55 @@ var steps = []step{
 		"Configure: OTLP over HTTP, with a Bearer token",
 		"The administrator saves the dialog for the first time. No event was taken before that.",
 		(*guide).configure,
+		true,
 	},
 	{
 		"Edit to OTLP over gRPC, with events in the queue",
 		"The queue belongs to the stream: what waits in it goes to the new destination.",
 		(*guide).editToGRPC,
+		false,
 	},
 	{
 		"Edit to Splunk, with events in the queue",
 		"Another provider, and a self-signed certificate that is pinned by its fingerprint.",
 		(*guide).editToSplunk,
+		false,
 	},
 	{
 		"Edit to Sumo Logic, with events in the queue",
 		"The whole URL is the secret: only scheme, host and port are ever shown.",
 		(*guide).editToSumoLogic,
+		false,
 	},
 	{
 		"Pause, publish, resume",
 		"Events are held in the queue during the pause, and sent in order after it.",
 		(*guide).pause,
+		false,
 	},
 	{
 		"Outage: Sumo Logic refuses connections for a while",
 		"The stream keeps everything and tries again by itself, with backoff.",
 		(*guide).outage,
+		false,
 	},
 	{
 		"Poison: one event that Sumo Logic refuses",
 		"The batch is halved until the event is alone. It goes to OnReject, the others go through.",
 		(*guide).poison,
+		false,
 	},
 	{
 		"Wrong token: Splunk again, with a slip of the finger",
 		"Somebody has to act, so the stream is blocked: it keeps everything until the token is right.",
 		(*guide).wrongToken,
+		false,
 	},
 	{
 		"Delete, and shut down",
 		"Configuration and secrets are forgotten, and nothing more is taken.",
 		(*guide).delete,
+		true,
 	},
 }
 
@@ -72,7 +83,10 @@ func (g *guide) configure(ctx context.Context, share []auditstream.Event) error 
 	if err := g.refused(auditstream.ErrUnconfigured); err != nil {
 		return err
 	}
-	if err := g.use(g.siems.overHTTP()); err != nil {
+	if err := g.use(g.siems.overHTTP(), ""); err != nil {
+		return err
+	}
+	if err := g.reach(ctx, auditstream.StateEnabled); err != nil {
 		return err
 	}
 	if err := g.publish(ctx, share); err != nil {
@@ -98,24 +112,27 @@ func (g *guide) edit(ctx context.Context, share []auditstream.Event, to sink.Des
 	if err := g.publish(ctx, share); err != nil {
 		return err
 	}
-	if err := g.use(to); err != nil {
+	if err := g.use(to, ""); err != nil {
 		return err
 	}
 	return g.stream.Flush(ctx)
 }
 
 // use configures a destination.
-func (g *guide) use(to sink.Destination) error {
+func (g *guide) use(to sink.Destination, remark string) error {
 	if err := g.stream.Configure(to); err != nil {
 		return err
 	}
-	g.line("destination", "%s", g.stream.Status().Destination)
+	g.line("destination", "%s%s", g.stream.Status().Destination, remark)
 	return nil
 }
 
 // pause holds events back, and sends them on Resume.
 func (g *guide) pause(ctx context.Context, share []auditstream.Event) error {
 	if err := g.stream.Pause(); err != nil {
+		return err
+	}
+	if err := g.reach(ctx, auditstream.StatePaused); err != nil {
 		return err
 	}
 	before := g.stream.Status().Totals
@@ -129,14 +146,14 @@ func (g *guide) pause(ctx context.Context, share []auditstream.Event) error {
 	if err := g.stream.Resume(); err != nil {
 		return err
 	}
+	if err := g.reach(ctx, auditstream.StateEnabled); err != nil {
+		return err
+	}
 	return g.stream.Flush(ctx)
 }
 
 // outage takes the server down, and brings it back after the stream has noticed.
 func (g *guide) outage(ctx context.Context, share []auditstream.Event) error {
-	if len(share) == 0 {
-		return g.skip()
-	}
 	if err := g.siems.sumoLogic.SetOutage(true); err != nil {
 		return err
 	}
@@ -161,9 +178,6 @@ func (g *guide) outage(ctx context.Context, share []auditstream.Event) error {
 // poison makes the server refuse every request that has one certain event in it. The stream halves the batch until that
 // event is alone, and hands it over.
 func (g *guide) poison(ctx context.Context, share []auditstream.Event) error {
-	if len(share) == 0 {
-		return g.skip()
-	}
 	bad := share[len(share)/2].ID
 	g.siems.sumoLogic.RejectIf(func(r siemtest.Received) bool { return r.ID == bad })
 	defer g.siems.sumoLogic.RejectIf(nil)
@@ -184,9 +198,6 @@ func (g *guide) poison(ctx context.Context, share []auditstream.Event) error {
 
 // wrongToken configures a token that the collector does not know. Everything is kept until it is corrected.
 func (g *guide) wrongToken(ctx context.Context, share []auditstream.Event) error {
-	if len(share) == 0 {
-		return g.skip()
-	}
 	right := g.siems.splunk.Token()
 	wrong := g.siems.inSplunk(slip(right))
 	err := g.stream.Test(ctx, wrong)
@@ -194,7 +205,7 @@ func (g *guide) wrongToken(ctx context.Context, share []auditstream.Event) error
 		return errors.New("the test took a wrong token for a right one")
 	}
 	g.problem("test says", err)
-	if err := g.use(wrong); err != nil {
+	if err := g.use(wrong, ", with the wrong token all the same"); err != nil {
 		return err
 	}
 	if err := g.publish(ctx, share); err != nil {
@@ -206,7 +217,7 @@ func (g *guide) wrongToken(ctx context.Context, share []auditstream.Event) error
 	}
 	g.problem("blocked", status.LastError)
 	g.line("kept", "%s", plural(status.Queue.Events, "event"))
-	if err := g.use(g.siems.inSplunk(right)); err != nil {
+	if err := g.use(g.siems.inSplunk(right), ", with the right token"); err != nil {
 		return err
 	}
 	return g.stream.Flush(ctx)
@@ -220,7 +231,11 @@ func (g *guide) delete(ctx context.Context, share []auditstream.Event) error {
 	if err := g.stream.Flush(ctx); err != nil {
 		return err
 	}
+	g.arrivals()
 	if err := g.stream.Delete(); err != nil {
+		return err
+	}
+	if err := g.reach(ctx, auditstream.StateDeleted); err != nil {
 		return err
 	}
 	if err := g.refused(auditstream.ErrDeleted); err != nil {
@@ -246,12 +261,6 @@ func slip(token string) string {
 		return token[:last] + "1"
 	}
 	return token[:last] + "0"
-}
-
-// skip says that there is nothing to see.
-func (g *guide) skip() error {
-	g.line("skipped", "the input has too few events for this step")
-	return nil
 }
 
 // wait lets time pass.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/auditstream/auditstream"
+	"github.com/auditstream/auditstream/sink/otlp"
 )
 
 // tourTime is the longest that the tour may take; it needs a few seconds.
@@ -21,6 +22,8 @@ type guide struct {
 	siems  *siems
 	tally  tally
 
+	shown auditstream.State // of the last transition that was printed
+
 	mu    sync.Mutex
 	moves []auditstream.Transition // not printed yet
 	moved chan struct{}            // has an element when there was a transition
@@ -31,14 +34,7 @@ func tour(ctx context.Context, account *report, from *source) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, tourTime, errors.New("the tour takes too long"))
 	defer cancel()
 	account.heading("Audit events")
-	var events []auditstream.Event
-	err := from.each(ctx, account, func(e auditstream.Event) error {
-		if e.ID == "" { // the stream would give it one of its own, which could not be looked up in the end
-			e.ID = "quickstart-" + strconv.Itoa(from.good)
-		}
-		events = append(events, e)
-		return nil
-	})
+	events, err := gather(ctx, account, from)
 	if err != nil {
 		return err
 	}
@@ -64,6 +60,31 @@ func tour(ctx context.Context, account *report, from *source) error {
 	return g.sum()
 }
 
+// gather reads all events, and leaves out those that a stream would refuse: the steps count on theirs being taken.
+func gather(ctx context.Context, account *report, from *source) ([]auditstream.Event, error) {
+	// A paused stream checks events and sends none.
+	checker, err := auditstream.New(auditstream.Config{StartPaused: true, Overflow: auditstream.DropOldest, QueueEvents: 1})
+	if err != nil {
+		return nil, err
+	}
+	if err := checker.Configure(otlp.Config{Endpoint: "http://localhost"}); err != nil {
+		return nil, err
+	}
+	defer checker.Delete() //nolint:errcheck // It fails only for a stream that was never made.
+	var events []auditstream.Event
+	err = from.each(ctx, account, func(e auditstream.Event) error {
+		if e.ID == "" { // the stream would give it one of its own, which could not be looked up in the end
+			e.ID = "quickstart-" + strconv.Itoa(len(events)+1)
+		}
+		if err := checker.Publish(e); err != nil {
+			return err
+		}
+		events = append(events, e)
+		return nil
+	})
+	return events, err
+}
+
 // config is that of a host, with less patience: a visitor does not want to wait for a minute-long backoff.
 func (g *guide) config(events int) auditstream.Config {
 	return auditstream.Config{
@@ -80,8 +101,12 @@ func (g *guide) config(events int) auditstream.Config {
 // walk makes the steps one by one, each with its share of the events.
 func (g *guide) walk(ctx context.Context, events []auditstream.Event) error {
 	for i, s := range steps {
-		share := events[len(events)*i/len(steps) : len(events)*(i+1)/len(steps)]
+		share := events[startOf(i, len(events)):startOf(i+1, len(events))]
 		g.step(s.title, s.about)
+		if len(share) == 0 && !s.always {
+			g.line("left out", "there are too few events for this step")
+			continue
+		}
 		if err := s.run(g, ctx, share); err != nil {
 			return fmt.Errorf("%s: %w", s.title, err)
 		}
@@ -92,15 +117,19 @@ func (g *guide) walk(ctx context.Context, events []auditstream.Event) error {
 	return nil
 }
 
+// startOf returns the index of the first of n events that are for step i. The shares differ by one at most. When there
+// are fewer events than steps the first steps get them, for later ones rely on what earlier ones configured.
+func startOf(i, n int) int {
+	if n < len(steps) {
+		return min(i, n)
+	}
+	return n * i / len(steps)
+}
+
 // publish hands events to the stream.
 func (g *guide) publish(ctx context.Context, events []auditstream.Event) error {
 	for i := range events {
-		err := g.stream.PublishContext(ctx, events[i])
-		if _, ok := errors.AsType[*auditstream.EventError](err); ok {
-			g.line("refused", "event %s: %v", events[i].ID, err)
-			continue
-		}
-		if err != nil {
+		if err := g.stream.PublishContext(ctx, events[i]); err != nil {
 			return err
 		}
 		g.tally.publish(events[i].ID)
@@ -124,6 +153,18 @@ func (g *guide) await(ctx context.Context, is func(auditstream.Status) bool) (au
 	}
 }
 
+// reach waits until the stream has told that it is in the state, so that the report has everything in its order.
+func (g *guide) reach(ctx context.Context, state auditstream.State) error {
+	for g.transitions(); g.shown != state; g.transitions() {
+		select {
+		case <-g.moved:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
 // transition keeps a transition for the report. It is a callback of the stream.
 func (g *guide) transition(t auditstream.Transition) {
 	g.mu.Lock()
@@ -144,6 +185,7 @@ func (g *guide) transitions() {
 	for _, t := range moves {
 		if t.From != t.To {
 			g.line("state", "%s → %s", t.From, t.To)
+			g.shown = t.To
 		}
 		if t.FromCondition != t.ToCondition {
 			g.line("condition", "%s → %s", t.FromCondition, t.ToCondition)
