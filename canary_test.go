@@ -188,7 +188,9 @@ func canaryRun(t *testing.T, dst sink.Destination) (string, auditstream.Status) 
 	publish(t, s, 1, 6)
 	time.Sleep(10 * time.Minute)
 	status := s.Status()
-	show(status, status.LastError, dst, struct{ dst sink.Destination }{dst}, s.Test(after(t, time.Minute), dst))
+	tested := s.Test(after(t, time.Minute), dst)
+	synctest.Wait() // the sink of the test has been closed: nothing writes to what is printed by reflection
+	show(status, status.LastError, dst, struct{ dst sink.Destination }{dst}, tested)
 	for err := status.LastError; err != nil; err = errors.Unwrap(err) {
 		show(err)
 		if e, ok := err.(*sink.Error); ok { //nolint:errorlint // each link of the chain is looked at by itself
