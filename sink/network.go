@@ -33,6 +33,25 @@ type Network struct {
 	_ struct{}
 }
 
+// Format implements [fmt.Formatter]: every verb writes what String returns.
+func (n Network) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, n.String()) }
+
+// String returns the settings without the proxy's user name and password:
+// "{proxy:http://proxy.example:3128 dial:default plaintext:false}".
+func (n Network) String() string {
+	proxy, dial := "none", "default"
+	if n.Proxy != nil {
+		proxy = n.Proxy.Scheme + "://" + n.Proxy.Host
+	}
+	if n.DialContext != nil {
+		dial = "own"
+	}
+	return fmt.Sprintf("{proxy:%s dial:%s plaintext:%t}", proxy, dial, n.AllowPlaintext)
+}
+
+// LogValue implements [slog.LogValuer] and returns what String returns.
+func (n Network) LogValue() slog.Value { return slog.StringValue(n.String()) }
+
 // Dial opens a connection as the settings say, without the proxy, which belongs to the transport above. Drivers hand it
 // to theirs.
 func (n Network) Dial(ctx context.Context, network, address string) (net.Conn, error) {

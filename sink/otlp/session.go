@@ -35,8 +35,10 @@ func (s *session) close() {
 // A parking lot holds the session between deliveries, for a while. Whoever takes it out owns it, so the timer only
 // ever closes a session that nobody uses.
 type parkingLot struct {
-	mu     sync.Mutex
-	parked *session
+	mu sync.Mutex
+	// A closure, because somebody may print the sink, and a channel holds the key of the client certificate and, in the
+	// state of its connection, the metadata of the last call. It is nil when nothing is parked.
+	parked func() *session
 	timer  *time.Timer
 	closed bool
 }
@@ -45,13 +47,16 @@ type parkingLot struct {
 func (p *parkingLot) take() *session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.parked
+	parked := p.parked
 	p.parked = nil
 	if p.timer != nil {
 		p.timer.Stop()
 		p.timer = nil
 	}
-	return s
+	if parked == nil {
+		return nil
+	}
+	return parked()
 }
 
 // park keeps s for the next delivery, or for idleTimeout.
@@ -59,7 +64,7 @@ func (p *parkingLot) park(s *session) {
 	p.mu.Lock()
 	closed := p.closed
 	if !closed {
-		p.parked = s
+		p.parked = func() *session { return s }
 		p.timer = time.AfterFunc(idleTimeout, func() { p.expire(s) })
 	}
 	p.mu.Unlock()
@@ -71,7 +76,7 @@ func (p *parkingLot) park(s *session) {
 // expire closes s if it is still parked. A delivery may have taken it out between the timer's firing and this call.
 func (p *parkingLot) expire(s *session) {
 	p.mu.Lock()
-	mine := p.parked == s
+	mine := p.parked != nil && p.parked() == s
 	if mine {
 		p.parked = nil
 		p.timer = nil

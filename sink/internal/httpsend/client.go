@@ -50,13 +50,16 @@ type Options struct {
 // concurrent use, owns no goroutine and dials nothing before the first request, and gives back its connections 25 s
 // after the last.
 type Client struct {
-	// A closure, because the URL and the headers hold secrets and a Client is part of a sink that somebody may print.
+	// Closures, because a Client is part of a sink that somebody may print, and these hold secrets: the URL and the
+	// headers; the key of the client certificate and the proxy's password; and, in the state of connections, the headers
+	// of the last request.
 	target    func() (*url.URL, http.Header)
-	address   string // host:port of the URL
-	scrub     *scrub.Scrubber
-	gzip      bool
-	transport *http.Transport
-	conns     conns
+	transport func() *http.Transport
+	conns     func() *conns
+
+	address string // host:port of the URL
+	scrub   *scrub.Scrubber
+	gzip    bool
 
 	mu     sync.Mutex
 	oldest time.Time // when the oldest connection that may be in use was dialled
@@ -68,7 +71,9 @@ func New(o Options) *Client {
 	c := &Client{address: settings.HostPort(o.URL), scrub: o.Scrub, gzip: o.Gzip}
 	u, header := prepare(o)
 	c.target = func() (*url.URL, http.Header) { return u, header }
-	c.transport = newTransport(o, c.dialled)
+	transport, open := newTransport(o, c.dialled), new(conns)
+	c.transport = func() *http.Transport { return transport }
+	c.conns = func() *conns { return open }
 	return c
 }
 
@@ -105,7 +110,7 @@ func (c *Client) Post(ctx context.Context, body []byte, extra http.Header) (*Res
 	p := newPayload(body, c.gzip)
 	defer p.release()
 	var last lastConn
-	resp, err := c.transport.RoundTrip(c.request(last.watch(ctx), p, extra))
+	resp, err := c.transport().RoundTrip(c.request(last.watch(ctx), p, extra))
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -135,8 +140,8 @@ func (c *Client) request(ctx context.Context, p *payload, extra http.Header) *ht
 // Close gives back the connections, at once and whatever state they are in: no request is under way when it is called.
 // The Client stays usable.
 func (c *Client) Close() {
-	c.transport.CloseIdleConnections()
-	c.conns.closeAll()
+	c.transport().CloseIdleConnections()
+	c.conns().closeAll()
 }
 
 // renew closes the connections that shall not be used again. It runs before an attempt, because a connection becomes
@@ -150,7 +155,7 @@ func (c *Client) renew() {
 	}
 	c.mu.Unlock()
 	if again {
-		c.transport.CloseIdleConnections()
+		c.transport().CloseIdleConnections()
 	}
 }
 
@@ -168,5 +173,5 @@ func (c *Client) dialled(conn net.Conn) net.Conn {
 		c.oldest = time.Now()
 	}
 	c.mu.Unlock()
-	return c.conns.add(conn)
+	return c.conns().add(conn)
 }
