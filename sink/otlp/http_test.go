@@ -110,6 +110,7 @@ func TestHTTPRefused(t *testing.T) {
 		{answerWith(400, contentType, statusBody(t, "bad\nrecord")), sink.VerdictSplit, `: "badrecord"`},
 		{answerWith(400, "application/json", `{"code":3,"message":"bad record"}`), sink.VerdictSplit, `: "bad record"`},
 		{answerWith(422, "text/plain", "raw text"), sink.VerdictSplit, "422"},
+		{answerWith(400, "text/plain", statusBody(t, "raw text")), sink.VerdictSplit, "400"}, // text may look like protobuf
 		{siemtest.Status(413, ""), sink.VerdictSplit, "413"},
 		{siemtest.Status(301, ""), sink.VerdictBlock, "301"},
 		{siemtest.Status(401, ""), sink.VerdictBlock, "401"},

@@ -278,6 +278,33 @@ type valuer struct{}
 
 func (valuer) LogValue() slog.Value { panic("never called") }
 
+// TestOneTarget checks that a single target is not repeated in a list.
+func TestOneTarget(t *testing.T) {
+	srv := newServer(t, siemtest.OTLPConfig{})
+	e := minimalEvent()
+	e.Targets = []sink.Target{{ID: "projects-1", Type: "project", Name: "Payments"}}
+	_, err := open(t, configFor(srv, HTTPProtobuf)).Deliver(t.Context(), []sink.Event{e})
+	require.NoError(t, err)
+	document := srv.Events()[0].Document
+	assert.Equal(t, "projects-1", document[nameTargetID])
+	assert.Equal(t, "project", document[nameTargetType])
+	assert.Equal(t, "Payments", document[nameTargetName])
+	assert.NotContains(t, document, nameTargets)
+}
+
+// TestTimesSortAsText checks that attributes of whole seconds have as many decimals as others.
+func TestTimesSortAsText(t *testing.T) {
+	srv := newServer(t, siemtest.OTLPConfig{})
+	e := minimalEvent()
+	at := time.Date(2026, 3, 14, 17, 9, 26, 0, time.FixedZone("", 2*3600))
+	e.Attributes = []slog.Attr{slog.Time("at", at), slog.Any("list", []any{at.UTC()})}
+	_, err := open(t, configFor(srv, HTTPProtobuf)).Deliver(t.Context(), []sink.Event{e})
+	require.NoError(t, err)
+	const want = "2026-03-14T15:09:26.000000000Z"
+	assert.Equal(t, want, srv.Events()[0].Document["at"])
+	assert.Equal(t, []any{want}, srv.Events()[0].Document["list"])
+}
+
 func TestUnknownOutcomeAndSource(t *testing.T) {
 	srv := newServer(t, siemtest.OTLPConfig{})
 	_, err := open(t, configFor(srv, HTTPProtobuf)).Deliver(t.Context(), []sink.Event{{Action: "a", Actor: sink.Actor{ID: "b"}}})
