@@ -353,7 +353,7 @@ func TestAnswerCodec(t *testing.T) {
 	assert.True(t, proto.Equal(answer, &got))
 	require.NoError(t, codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer("\xff\xff")}, &got))
 	assert.True(t, proto.Equal(new(collogpb.ExportLogsServiceResponse), &got))
-	require.NoError(t, codec.Unmarshal(append(good[:len(good):len(good)], mem.SliceBuffer("\xff\xff")), &got))
+	require.NoError(t, codec.Unmarshal(append(slices.Clip(good), mem.SliceBuffer("\xff\xff")), &got))
 	assert.True(t, proto.Equal(new(collogpb.ExportLogsServiceResponse), &got), "half an answer is none")
 	require.Error(t, codec.Unmarshal(good, new(int)), "what is not a message is a fault of ours")
 }
