@@ -75,7 +75,7 @@ func host(saved sink.Destination, handler http.Handler) error {
 		}
 	}
 	http.HandleFunc("DELETE /projects/{id}", func(w http.ResponseWriter, r *http.Request) {
-		err := stream.PublishContext(r.Context(), auditstream.Event{
+		err := stream.Publish(auditstream.Event{
 			Action:  "project.delete",
 			Outcome: auditstream.OutcomeSuccess,
 			Actor:   auditstream.Actor{ID: r.Header.Get("X-User"), Type: auditstream.ActorUser},
@@ -108,6 +108,7 @@ func authentication() []sink.Destination {
 			Endpoint: "https://otlp.example.com/v1/logs",
 			Secret:   token,
 			Headers:  sink.Headers{"Authorization": "Bearer #{Secret}"},
+			Resource: otlp.Resource{ServiceName: "deploy-server"},
 		},
 		// A bearer token that the server wants in Base64.
 		otlp.Config{
@@ -135,9 +136,10 @@ func authentication() []sink.Destination {
 		},
 		// Splunk: the base URL of the collector and a HEC token.
 		splunk.Config{
-			Endpoint: "https://http-inputs-acme.splunkcloud.com",
-			Token:    token,
-			Index:    "audit",
+			Endpoint:   "https://http-inputs-acme.splunkcloud.com",
+			Token:      token,
+			Index:      "audit",
+			SourceType: "acme:audit",
 		},
 		// Sumo Logic: the URL is the secret.
 		sumologic.Config{

@@ -10,7 +10,7 @@ import (
 // A host fills in at least Action and Actor.ID and hands the event to Stream.Publish, which takes a full snapshot
 // before it returns: what the caller changes afterwards changes nothing.
 //
-// A sink receives that snapshot. In it ID, Time, ObservedTime, Sequence and StreamID are always set, every string is
+// A sink receives that snapshot. In it ID, Time, Outcome, ObservedTime and StreamID are always set, every string is
 // valid UTF-8, no key is empty or repeated within one list of attributes, nothing is nested deeper than 32 levels, and
 // every value in Attributes and Changes is plain, which means one of
 //
@@ -25,13 +25,15 @@ type Event struct {
 	// host likes, at best a UUID. Defaults to a new UUIDv7.
 	ID string
 
-	// Time is when the event happened. Defaults to the time of Publish.
+	// Time is when the event happened. A time before the year 1 or after 9999 becomes the nearest within. Defaults to
+	// the time of Publish.
 	Time time.Time
 
 	// Action says what was done, as a stable dotted name: "project.delete". Required.
 	Action string
 
-	// Outcome says whether it was done. Defaults to OutcomeUnknown.
+	// Outcome says whether it was done: one of the constants, and no word of the host's own. Defaults to
+	// OutcomeUnknown.
 	Outcome Outcome
 
 	// Actor is who did it. Actor.ID is required.
