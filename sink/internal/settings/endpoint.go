@@ -89,10 +89,11 @@ func (c *Check) checkPlaintext() {
 	c.Failf(c.endpointField, "begins with http://, which would send %s in the clear: write https://", c.credential)
 }
 
-// loopback reports whether the host of u is this machine.
+// loopback reports whether the host of u is this machine. Names below localhost, which RFC 6761 reserves for it, do not
+// count: Go's resolver asks DNS for them like for any other, search domains included.
 func loopback(u *url.URL) bool {
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if host == "localhost" {
 		return true
 	}
 	a, err := netip.ParseAddr(host)
