@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -71,9 +72,16 @@ func (h Headers) Format(s fmt.State, _ rune) {
 	_, _ = io.WriteString(s, h.String())
 }
 
-// String returns the sorted names: "[Authorization X-Tenant]".
+// String returns the sorted names: "[Authorization X-Tenant]". Of what is no name it shows what stands before the first
+// colon or space, for somebody may have pasted a whole header there.
 func (h Headers) String() string {
-	return fmt.Sprint(slices.Sorted(maps.Keys(h)))
+	names := slices.Sorted(maps.Keys(h))
+	for i, name := range names {
+		if end := strings.IndexAny(name, ": \t\r\n"); end >= 0 {
+			names[i] = name[:end] + "…"
+		}
+	}
+	return fmt.Sprint(names)
 }
 
 // LogValue implements [slog.LogValuer] and returns the sorted names.

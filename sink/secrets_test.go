@@ -173,6 +173,11 @@ func TestNetworkPrintsNoPassword(t *testing.T) {
 	assert.Equal(t, "{proxy:none dial:own plaintext:false}", sink.Network{DialContext: n.Dial}.String())
 }
 
+func TestHeadersPrintNoValueThatWasPastedForAName(t *testing.T) {
+	h := sink.Headers{"Authorization: Bearer " + literal: "", "X-Tenant": literal}
+	assert.Equal(t, "[Authorization… X-Tenant]", h.String())
+}
+
 // TestSinksHoldNoSecretInReach looks at everything that a dump of an opened sink would show, before it has delivered
 // and after: unexported fields, pointers, maps and interfaces, but not what is behind a func.
 func TestSinksHoldNoSecretInReach(t *testing.T) {

@@ -39,7 +39,7 @@ func TestOpenErrors(t *testing.T) {
 				"otlp: Config.Endpoint: does not begin with https:// or http://",
 				`otlp: Config.Headers["Content-Type"]: belongs to the transport`,
 				`otlp: Config.Headers["User-Agent"]: is set by the driver`,
-				`otlp: Config.Headers["a b"]: is not a header name`,
+				`otlp: Config.Headers["a"…]: is not a header name`,
 				"otlp: Config.TLS.RootCAs: holds no certificate",
 				`otlp: Config.Compression ("zstd"): is not known: write "gzip" or "none"`,
 				`otlp: Config.Resource.ServiceName ("\xff"): is not UTF-8`,

@@ -106,7 +106,7 @@ func (c Config) checkEndpoint(check *settings.Check) *url.URL {
 // checkMetadata refuses header names that gRPC keeps for itself or treats in a way of its own.
 func checkMetadata(check *settings.Check, headers sink.Headers) {
 	for name := range headers {
-		field := fmt.Sprintf("Headers[%.100q]", name)
+		field := settings.HeaderField("Headers", name)
 		lower := strings.ToLower(name)
 		switch {
 		case strings.HasPrefix(lower, "grpc-"):

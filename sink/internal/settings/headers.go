@@ -29,7 +29,7 @@ var sensitiveWords = []string{
 func (c *Check) Headers(field string, headers sink.Headers, reserved ...string) http.Header {
 	all := make(http.Header, len(headers))
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		at := fmt.Sprintf("%s[%.100q]", field, name)
+		at := HeaderField(field, name)
 		canonical := http.CanonicalHeaderKey(name)
 		switch {
 		case !token(name):
@@ -49,6 +49,15 @@ func (c *Check) Headers(field string, headers sink.Headers, reserved ...string) 
 		all[canonical] = []string{c.Header(at, name, headers[name])}
 	}
 	return all
+}
+
+// HeaderField returns the path of one header for [Check.Fail]. A name that cannot be one is shown up to where it stops
+// being one: people paste whole headers, "Authorization: Bearer …", where the name belongs.
+func HeaderField(field, name string) string {
+	if i := strings.IndexFunc(name, notToken); i >= 0 {
+		return fmt.Sprintf("%s[%.100q…]", field, name[:i])
+	}
+	return fmt.Sprintf("%s[%.100q]", field, name)
 }
 
 // Header renders the value of one header, which is then known as a secret, or returns "" if something is wrong with it.
@@ -96,10 +105,10 @@ func containsFold(names []string, name string) bool {
 
 // token reports whether a name is a token of RFC 9110, section 5.6.2.
 func token(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		return !alphanumeric(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-	})
+	return name != "" && !strings.ContainsFunc(name, notToken)
 }
+
+func notToken(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r) }
 
 // alphanumeric reports whether r is an ASCII letter or digit.
 func alphanumeric(r rune) bool {

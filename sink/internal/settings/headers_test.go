@@ -49,6 +49,13 @@ func TestHeadersRefused(t *testing.T) {
 	}
 }
 
+// What somebody pasted for a name may hold the value as well.
+func TestHeaderPastedForItsName(t *testing.T) {
+	c := settings.New("drv", "Secret", secret.Value{})
+	c.Headers("Headers", sink.Headers{"Authorization: Bearer " + token: "x"})
+	require.EqualError(t, c.Done(), `drv: Config.Headers["Authorization"…]: is not a header name: write letters, digits and hyphens`)
+}
+
 func TestHeaderTwice(t *testing.T) {
 	c := settings.New("drv", "Secret", secret.Value{})
 	c.Headers("Headers", sink.Headers{"X-A": "1", "x-a": "2", "x-A": "3"})
