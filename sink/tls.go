@@ -47,6 +47,9 @@ func (t TLS) setRoots(cfg *tls.Config) error {
 	if t.RootCAs == "" {
 		return nil
 	}
+	if holdsKey(t.RootCAs) {
+		return misplacedKey("TLS.RootCAs")
+	}
 	cfg.RootCAs = x509.NewCertPool()
 	if !cfg.RootCAs.AppendCertsFromPEM([]byte(t.RootCAs)) {
 		return &ConfigError{
@@ -61,6 +64,8 @@ func (t TLS) setCertificate(cfg *tls.Config) error {
 	switch {
 	case t.Certificate == "" && t.Key.IsZero():
 		return nil
+	case holdsKey(t.Certificate):
+		return misplacedKey("TLS.Certificate")
 	case t.Certificate == "":
 		return &ConfigError{Field: "TLS.Certificate", Reason: "is empty while TLS.Key is set: set both or neither"}
 	case t.Key.IsZero():
@@ -76,6 +81,14 @@ func (t TLS) setCertificate(cfg *tls.Config) error {
 	}
 	cfg.Certificates = []tls.Certificate{pair}
 	return nil
+}
+
+// holdsKey reports whether PEM has a private key in it. Files often hold the certificate and the key, and crypto/tls
+// would pass over the key; but the fields for certificates are no secrets, and are stored and shown.
+func holdsKey(text string) bool { return strings.Contains(text, "PRIVATE KEY-----") }
+
+func misplacedKey(field string) error {
+	return &ConfigError{Field: field, Reason: "holds a private key: take it out, it belongs in TLS.Key, which is kept secret"}
 }
 
 func (t TLS) setPin(cfg *tls.Config) error {

@@ -147,6 +147,8 @@ func TestBadTLSSettings(t *testing.T) {
 		"certificate without key":     {sink.TLS{Certificate: id.certPEM}, []string{"TLS.Key: is empty while TLS.Certificate is set"}},
 		"of different pairs":          {sink.TLS{Certificate: id.certPEM, Key: secret.New(other.keyPEM)}, []string{"TLS.Key: does not make"}},
 		"key that is none":            {sink.TLS{Certificate: id.certPEM, Key: secret.New("s3cr3t")}, []string{"TLS.Key: does not make"}},
+		"key among the roots":         {sink.TLS{RootCAs: id.certPEM + id.keyPEM}, []string{"TLS.RootCAs: holds a private key"}},
+		"key beside the certificate":  {sink.TLS{Certificate: id.keyPEM + id.certPEM, Key: secret.New(id.keyPEM)}, []string{"TLS.Certificate: holds a private key"}},
 		"short pin":                   {sink.TLS{PinSHA256: "abcd"}, []string{`TLS.PinSHA256 ("abcd"): is not a SHA-256 fingerprint`}},
 		"pin that is no hex":          {sink.TLS{PinSHA256: strings.Repeat("z", 64)}, []string{"TLS.PinSHA256"}},
 		"pin and roots":               {sink.TLS{PinSHA256: id.fingerprint, RootCAs: id.certPEM}, []string{"TLS.PinSHA256: is set together with TLS.RootCAs"}},
