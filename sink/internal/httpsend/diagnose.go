@@ -173,9 +173,11 @@ func (d diagnosis) tls() *sink.Error {
 	if ok && op.Op == remoteAlert {
 		return d.alert(op.Err.Error())
 	}
-	// Such as "tls: server selected unsupported protocol version 302". Package tls writes no text of the server's.
-	if text := innermost(d.err).Error(); strings.HasPrefix(text, "tls: ") {
-		return d.block(CodeTLS, remedyTLS, "no TLS connection to %s: %s", d.peer, d.scrub.Error(innermost(d.err)))
+	// Such as "tls: server selected unsupported protocol version 302". What follows another colon may quote the server's
+	// certificate: "tls: failed to parse certificate from server: x509: cannot parse URI …".
+	if text, ok := strings.CutPrefix(innermost(d.err).Error(), "tls: "); ok {
+		what, _, _ := strings.Cut(text, ":")
+		return d.block(CodeTLS, remedyTLS, "no TLS connection to %s: tls: %s", d.peer, what)
 	}
 	return nil
 }

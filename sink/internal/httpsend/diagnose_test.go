@@ -3,14 +3,20 @@ package httpsend_test
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -126,6 +132,28 @@ func TestDiagnose(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnreadableCertificate has a server whose certificate package x509 cannot read, and quotes.
+func TestUnreadableCertificate(t *testing.T) {
+	const words = "you sent " + canary
+	names, err := asn1.Marshal([]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte("http://[" + words)}})
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: names}},
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	_, err = x509.ParseCertificate(der)
+	require.ErrorContains(t, err, words)
+
+	url := newTLSServer(t, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	// No scrubber: the words of the server are not to get that far.
+	e := failed(t, newClient(t, url, func(o *httpsend.Options) { o.Scrub = nil }))
+	assert.Equal(t, sink.VerdictBlock, e.Verdict)
+	assert.EqualError(t, e, "no TLS connection to "+strings.TrimPrefix(url, "https://")+": tls: failed to parse certificate from server")
 }
 
 // newTLSServer starts a server with a certificate and returns its URL.
