@@ -36,11 +36,18 @@ func (l *link) cause() error {
 	return l.err
 }
 
+// errNoConnection is all that gRPC is told of why there is no connection. It would print the reason, which may quote the
+// server's certificate, or a proxy, in its own log and in channelz.
+var errNoConnection = errors.New("otlp: no connection")
+
 // dialContext is gRPC's dialler.
 func (l *link) dialContext(ctx context.Context, address string) (net.Conn, error) {
 	conn, err := l.dial(ctx, "tcp", address)
 	l.note(err)
-	return conn, err
+	if err != nil {
+		return nil, errNoConnection
+	}
+	return conn, nil
 }
 
 // watchedCredentials are credentials that note on a link how handshakes ended.
@@ -57,7 +64,7 @@ func (c watchedCredentials) ClientHandshake(
 	conn, info, err := c.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	c.link.note(err)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errNoConnection
 	}
 	if _, ok := info.(credentials.TLSInfo); ok {
 		conn = watchedConn{Conn: conn, link: c.link}

@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 
 	"github.com/auditstream/auditstream/secret"
 	"github.com/auditstream/auditstream/sink"
@@ -161,6 +163,23 @@ func TestShortSecrets(t *testing.T) {
 			assert.NotContains(t, err.Error(), "your key")
 		})
 	}
+}
+
+// TestTheReasonsOfLinksStayInside checks that gRPC, which has a log of its own, is not told why there is no connection.
+func TestTheReasonsOfLinksStayInside(t *testing.T) {
+	reason := errors.New("you sent " + canary)
+	l := &link{dial: func(context.Context, string, string) (net.Conn, error) { return nil, reason }}
+	_, err := l.dialContext(t.Context(), "collector.example:4317")
+	require.ErrorIs(t, err, errNoConnection)
+	checkClean(t, err)
+	require.ErrorIs(t, l.cause(), reason)
+
+	l = new(link)
+	secured := watchedCredentials{credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12}), l}
+	_, _, err = secured.ClientHandshake(t.Context(), "collector.example:4317", brokenConn{reason})
+	require.ErrorIs(t, err, errNoConnection)
+	checkClean(t, err)
+	require.ErrorIs(t, l.cause(), reason)
 }
 
 // checkClean searches every printed form of a value, and what the SDK has printed.
