@@ -96,7 +96,8 @@ func refusesAll(cause error) error {
 	e := &sink.Error{
 		Verdict: sink.VerdictBlock,
 		Err:     fmt.Errorf("%w: %w", errRefusesAll, cause),
-		Remedy:  "The destination does not take this kind of data: check the URL and its settings for the format of events.",
+		Remedy: "The destination does not take this kind of data: check the URL and its settings for the format of events, " +
+			`and try Compression "none".`,
 	}
 	if inner, ok := errors.AsType[*sink.Error](cause); ok {
 		e.Code = inner.Code
