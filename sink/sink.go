@@ -26,8 +26,8 @@ type Sink interface {
 	//   - batch has at least one event. Its events are in order of acceptance, as [Event] describes them.
 	//   - The slice itself is made for this call and used for no other: the sink may reorder or keep it. Slices inside
 	//     the events are shared with other copies of the same event and are read-only.
-	//   - ctx ends when AttemptTimeout has passed, when the stream is deleted or shut down, and some time after an edit
-	//     that replaced this sink.
+	//   - ctx ends when AttemptTimeout has passed, when the stream is deleted, when Shutdown gives up, and 1 s after an
+	//     edit that replaced this sink.
 	//   - A panic is recovered, reported with its stack, and means Retry.
 	//
 	// What a sink does:

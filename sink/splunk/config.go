@@ -21,7 +21,7 @@ const channelHeader = "X-Splunk-Request-Channel"
 // maxMetadata bounds a metadata field, in bytes: each is repeated with every event.
 const maxMetadata = 1024
 
-// Compression is how requests are compressed.
+// Compression is how requests are compressed. The empty Compression is Gzip.
 type Compression string
 
 // The kinds of compression.

@@ -38,8 +38,8 @@
 // follows the token's own settings, or Splunk's defaults.
 //
 // Splunk cuts events after 10,000 bytes unless the source type says otherwise, which leaves a JSON object that cannot
-// be read. So give the events a source type of their own, in the form vendor:product:kind, with this in the props.conf
-// of the indexers or heavy forwarders that the collector runs on, and of the search heads:
+// be read. So give the events a source type of their own, named after the product, with this in the props.conf of the
+// indexers or heavy forwarders that the collector runs on, and of the search heads:
 //
 //	[acme:audit]
 //	TRUNCATE = 1000000
