@@ -96,7 +96,7 @@ func (g *grpcWire) send(ctx context.Context, records []sdklog.Record) error {
 		if good {
 			g.lot.park(s)
 		} else {
-			s.close()
+			s.abort()
 		}
 	}()
 	err := export(ctx, s.exporter, records)
@@ -157,7 +157,7 @@ func (g *grpcWire) open(ctx context.Context) (*session, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	return &session{conn: conn, exporter: exporter, opened: time.Now()}, nil
+	return &session{conn: conn, link: l, exporter: exporter, opened: time.Now()}, nil
 }
 
 // keepaliveFor returns after how much silence a connection is pinged, for attempts as long as that of ctx. Servers allow

@@ -18,8 +18,19 @@ const handshakeTimeout = 10 * time.Second
 type link struct {
 	dial dialFunc
 
-	mu  sync.Mutex
-	err error
+	mu   sync.Mutex
+	err  error
+	conn net.Conn // the last one, or nil
+}
+
+// hangUp closes the connection, whatever gRPC is doing with it.
+func (l *link) hangUp() {
+	l.mu.Lock()
+	conn := l.conn
+	l.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close()
+	}
 }
 
 // note keeps the outcome of the last step towards a connection.
@@ -47,6 +58,9 @@ func (l *link) dialContext(ctx context.Context, address string) (net.Conn, error
 	if err != nil {
 		return nil, errNoConnection
 	}
+	l.mu.Lock()
+	l.conn = conn
+	l.mu.Unlock()
 	return conn, nil
 }
 

@@ -23,8 +23,16 @@ const (
 // connection that a network has swallowed; the next attempt dials.
 type session struct {
 	conn     *grpc.ClientConn
+	link     *link
 	exporter sdklog.Exporter
 	opened   time.Time
+}
+
+// abort is close for a session that has failed. gRPC waits 5 s for a server that has stopped reading to take its
+// farewell; with its connection gone it does not.
+func (s *session) abort() {
+	s.link.hangUp()
+	s.close()
 }
 
 func (s *session) close() {

@@ -168,6 +168,49 @@ func TestKeepaliveEndsTheAttempt(t *testing.T) {
 	})
 }
 
+// TestServerStopsReading has a server that pings and reads no answers, so that everything the client writes waits.
+func TestServerStopsReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, Config{
+			Endpoint: "http://127.0.0.1:4317", Protocol: GRPC,
+			Network: sink.Network{DialContext: func(context.Context, string, string) (net.Conn, error) {
+				near, far := net.Pipe()
+				go pingOnly(far)
+				return near, nil
+			}},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := deliver(ctx, s)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 5*time.Second, time.Since(start), "the stream waits a second more and no longer")
+	})
+}
+
+// pingOnly reads a request over HTTP/2 to its end and sends a ping.
+func pingOnly(conn net.Conn) {
+	const frameData, frameSettings, framePing = 0, 4, 6
+	preface := make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+	if _, err := io.ReadFull(conn, preface); err != nil {
+		return
+	}
+	go func() { _, _ = conn.Write([]byte{0, 0, 0, frameSettings, 0, 0, 0, 0, 0}) }() // while the client writes its own
+	for {
+		header := make([]byte, 9)
+		if _, err := io.ReadFull(conn, header); err != nil {
+			return
+		}
+		if _, err := io.CopyN(io.Discard, conn, int64(header[0])<<16|int64(header[1])<<8|int64(header[2])); err != nil {
+			return
+		}
+		if header[3] == frameData {
+			break
+		}
+	}
+	_, _ = conn.Write(append([]byte{0, 0, 8, framePing, 0, 0, 0, 0, 0}, make([]byte, 8)...))
+}
+
 // TestHandshakeHangs has a server that takes the connection and says nothing.
 func TestHandshakeHangs(t *testing.T) {
 	for _, p := range protocols {
