@@ -8,18 +8,18 @@
 // # The promise
 //
 // Publish never waits and never blocks the host: an event is accepted, or the caller gets a typed error. An accepted
-// event stays in a bounded queue in memory until somebody has answered for it, and leaves in one of four ways only:
+// event stays in a bounded queue in memory until somebody has answered for it. It is always one of four things:
 //
 //	delivered   the destination accepted it
 //	rejected    the destination refused it for its content; Config.OnReject gets it
 //	discarded   the Stream dropped it: overflow with DropOldest, Delete, or Shutdown, which hands it back
-//	pending     it is still queued
+//	pending     it is still queued, or in an attempt
 //
 // Accepted == Delivered + Rejected + Discarded + Pending holds in every snapshot of [Totals].
 //
 // Delivery is at least once and in order of acceptance. Every copy of an event carries the same ID, so that a SIEM can
 // drop repeats, and a number 1, 2, 3… per stream instance, so that it can see a hole. The queue is memory: what is
-// pending when the process dies is lost.
+// pending when the process dies is lost, and no SIEM can see it, for it is the end of a sequence and not a hole in it.
 //
 // # What happens to an event when…
 //

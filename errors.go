@@ -86,7 +86,11 @@ type UndeliveredError struct {
 
 // Error says how many events were left behind, in numbers only.
 func (e *UndeliveredError) Error() string {
-	return "auditstream: shutdown left " + strconv.Itoa(len(e.Events)) + " events undelivered, sequence " +
+	what := " events"
+	if len(e.Events) == 1 {
+		what = " event"
+	}
+	return "auditstream: shutdown left " + strconv.Itoa(len(e.Events)) + what + " undelivered, sequence " +
 		strconv.FormatUint(e.First, 10) + " to " + strconv.FormatUint(e.Last, 10)
 }
 

@@ -10,7 +10,7 @@ import (
 //
 // Flush returns an error that matches ctx.Err() when ctx is done first, ErrPaused when the stream is paused with events
 // pending, ErrDeleted after Delete and ErrShutdown after Shutdown. Nothing is lost by any of them but what Delete
-// discards. Several goroutines may flush at once.
+// discards. With nothing pending it is nil in every other state. Several goroutines may flush at once.
 func (s *Stream) Flush(ctx context.Context) error {
 	if !s.made() {
 		return errNotMade

@@ -52,7 +52,8 @@ func (sc *scratch) free() {
 func (s *Stream) Publish(e Event) error { return s.publish(context.Background(), &e, false) }
 
 // PublishContext is Publish, but waits for room in a full queue until ctx is done; the error then matches ErrQueueFull
-// and ctx.Err(). Publishers get room in the order in which they began to wait.
+// and ctx.Err(). Publishers get room in the order in which they began to wait. Give ctx a deadline: a request's own may
+// have none, and behind a blocked destination the queue stays full.
 //
 // ctx bounds only the wait: whenever there is room the event is accepted, even under a ctx that is already done, for
 // the action of an aborted request is still audited; and cancelling ctx later changes nothing. The event's TraceID and

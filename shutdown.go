@@ -21,7 +21,8 @@ func newClosing() closing { return closing{done: make(chan struct{})} }
 //
 // What is left is counted as discarded (shutdown) and handed back in an *[UndeliveredError]; events of an attempt that
 // was cut off are among it and may have arrived. With nothing left the error is nil. Shutdown never waits for a sink
-// beyond ctx. Later calls wait for the first, or for their own ctx, and return the first one's result.
+// beyond ctx. State, Condition and Destination stay as they were, for Status to show. Later calls wait for the first, or
+// for their own ctx, and return the first one's result.
 func (s *Stream) Shutdown(ctx context.Context) error {
 	if !s.made() {
 		return errNotMade

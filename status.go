@@ -18,7 +18,8 @@ type Status struct {
 	// while there is no destination.
 	Destination string
 
-	// LastError is the last failure of an attempt, scrubbed of secrets. A *[sink.Error] among its causes has a Remedy.
+	// LastError is the last failure of an attempt, scrubbed of secrets; its text is what Error returns, which
+	// encoding/json does not call. A *[sink.Error] among its causes has a Remedy.
 	// It stays after a recovery, with its time, and is blank after Delete.
 	LastError     error
 	LastErrorTime time.Time
@@ -74,7 +75,8 @@ type Totals struct {
 	// RefusedInactive counts the events that were never accepted because the stream was unconfigured, paused with
 	// Refuse, deleted or shut down.
 	RefusedInactive uint64
-	// RefusedInvalid counts the events that were never accepted because something in them could not be encoded.
+	// RefusedInvalid counts the events that were never accepted because something in them was missing, too large, or
+	// could not be encoded.
 	RefusedInvalid uint64
 
 	// Repaired counts the strings of accepted events in which invalid UTF-8 was replaced by U+FFFD. It is no part of

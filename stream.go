@@ -14,8 +14,8 @@ import (
 // administrator steers with Configure, Pause, Resume and Delete.
 //
 // All methods may be called from any goroutine at any time, and from callbacks. None waits for a slow or hung sink but
-// Flush, Shutdown and Test, which end with their context. A nil or zero Stream refuses everything with an error that
-// matches ErrUnconfigured.
+// Flush, Shutdown and Test, and PublishContext while the queue is full; they end with their context. A nil or zero
+// Stream refuses everything with an error that matches ErrUnconfigured.
 //
 // A Stream with nothing to do owns no goroutine. Shutdown ends it.
 type Stream struct {
