@@ -10,7 +10,8 @@ const (
 	// maxOutput bounds what one filter may put out, in bytes.
 	maxOutput = 64 << 10
 
-	// maxRendered bounds a rendered template, in bytes: a template has room for 400 tokens, each with a large output.
+	// maxRendered bounds a rendered template, in bytes: a template has room for 400 tokens, each with a large output. It
+	// bounds the secret too, or filters with a short output would go through a long one 400 times.
 	maxRendered = 1 << 20
 )
 
@@ -75,7 +76,7 @@ func (t *Template) UsesSecret() bool {
 // text of v is never read as a template.
 //
 // A filter that cannot work on v, and one whose output exceeds 64 KiB, is a [*TemplateError] that names the filter and
-// never v. So is a rendered text of more than 1 MiB.
+// never v. So are a v of more than 1 MiB where a token stands, and a rendered text of more than 1 MiB.
 func (t *Template) Render(v Value) (Value, error) {
 	pieces, err := t.render(v)
 	if err != nil {
@@ -92,6 +93,9 @@ func (t *Template) render(v Value) ([]rendered, error) {
 	for _, p := range t.list() {
 		r := rendered{piece: p, out: p.text}
 		if p.token {
+			if len(secret) > maxRendered {
+				return nil, fault(p.pos, "", "the secret exceeds 1 MiB")
+			}
 			r.out = secret
 		}
 		for _, s := range p.steps {

@@ -262,6 +262,7 @@ func TestRenderErrors(t *testing.T) {
 		{"Replace with too much work", `#{Secret | Replace "(a.*b|a){100}"}`, long, 11, "Replace", "takes too long"},
 		{"Replace with many searches", `#{Secret | Replace "a+"}`, strings.Repeat("a ", 30<<10), 11, "Replace", "takes too long"},
 		{"all of it", strings.Repeat("#{Secret}", 17), long, 9 * 16, "", "exceeds 1 MiB"},
+		{"too long a secret", "a #{Secret | Md5}", strings.Repeat(long, 16) + "x", 2, "", "the secret exceeds 1 MiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -19,15 +19,25 @@ var owned = []string{
 	"X-Idempotency-Key",
 }
 
+// maxHeaders is how many headers a configuration may have. Servers take about a hundred of all kinds, and a template may
+// take half a second to render.
+const maxHeaders = 50
+
 // sensitiveWords are what the names of headers and query parameters that hold credentials have in common.
 var sensitiveWords = []string{
 	"auth", "cookie", "credential", "key", "pass", "pwd", "secret", "session", "sig", "token",
 }
 
 // Headers renders the values of headers and returns them under their canonical names. A name that is no token of
-// RFC 9110, that belongs to the transport or to the driver, as reserved says, or that another one repeats, is a problem.
+// RFC 9110, that belongs to the transport or to the driver, as reserved says, or that another one repeats, is a problem,
+// and so are more than 50 headers.
 func (c *Check) Headers(field string, headers sink.Headers, reserved ...string) http.Header {
 	all := make(http.Header, len(headers))
+	if len(headers) > maxHeaders {
+		c.unparsed = true // any of them may use the secret
+		c.Failf(field, "has %d headers: write at most %d", len(headers), maxHeaders)
+		return all
+	}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		at := HeaderField(field, name)
 		canonical := http.CanonicalHeaderKey(name)

@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -54,6 +55,20 @@ func TestHeaderPastedForItsName(t *testing.T) {
 	c := settings.New("drv", "Secret", secret.Value{})
 	c.Headers("Headers", sink.Headers{"Authorization: Bearer " + token: "x"})
 	require.EqualError(t, c.Done(), `drv: Config.Headers["Authorization"…]: is not a header name: write letters, digits and hyphens`)
+}
+
+func TestTooManyHeaders(t *testing.T) {
+	headers := make(sink.Headers)
+	for i := range 50 {
+		headers["X-"+strconv.Itoa(i)] = "#{Secret}"
+	}
+	c := settings.New("drv", "Secret", secret.New(token))
+	assert.Len(t, c.Headers("Headers", headers), 50)
+	require.NoError(t, c.Done())
+	headers["X-50"] = "#{Nope}"
+	c = settings.New("drv", "Secret", secret.Value{})
+	assert.Empty(t, c.Headers("Headers", headers))
+	require.EqualError(t, c.Done(), "drv: Config.Headers: has 51 headers: write at most 50")
 }
 
 func TestHeaderTwice(t *testing.T) {
