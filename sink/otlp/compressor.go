@@ -15,8 +15,8 @@ type gzipMessages struct{}
 
 // Do implements the compressor of package grpc.
 func (gzipMessages) Do(w io.Writer, p []byte) error {
-	buf := buffers.get()
-	defer buffers.put(buf)
+	buf := httpsend.GetBody()
+	defer httpsend.PutBody(buf)
 	*buf = httpsend.Compress(*buf, p)
 	_, err := w.Write(*buf)
 	return err

@@ -101,8 +101,8 @@ func (h *httpWire) post(req *http.Request, records int) error {
 	if _, err := io.Copy(&encoded, req.Body); err != nil {
 		return sink.Split(errEncode)
 	}
-	buf := buffers.get()
-	defer buffers.put(buf)
+	buf := httpsend.GetBody()
+	defer httpsend.PutBody(buf)
 	body, err := replaceResource(*buf, encoded, h.resource)
 	if err != nil {
 		return sink.Split(err)
@@ -110,7 +110,7 @@ func (h *httpWire) post(req *http.Request, records int) error {
 	*buf = body
 	resp, err := h.client.Post(req.Context(), body, http.Header{"Content-Type": {contentType}})
 	if err != nil {
-		return err
+		return httpsend.Named("otlp", err)
 	}
 	return h.verdict(req.Context(), resp, records)
 }
@@ -133,6 +133,7 @@ func (h *httpWire) verdict(ctx context.Context, resp *httpsend.Response, records
 	if err == nil {
 		return h.answers.judge(ctx, readSuccess(resp), records)
 	}
+	err = httpsend.Named("otlp", err)
 	e, ok := errors.AsType[*sink.Error](err)
 	if !ok {
 		return err

@@ -59,7 +59,7 @@ var (
 	}
 	rulePlain = rule{
 		"plain values",
-		"In it ID, Time, ObservedTime, Sequence and StreamID are always set, every string is valid UTF-8, no key is " +
+		"In it ID, Time, Outcome, ObservedTime and StreamID are always set, every string is valid UTF-8, no key is " +
 			"empty or repeated within one list of attributes, nothing is nested deeper than 32 levels, and every value " +
 			"in Attributes and Changes is plain, which means one of",
 	}

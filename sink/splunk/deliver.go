@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 
 	"github.com/google/uuid"
 
@@ -14,17 +13,8 @@ import (
 	"github.com/auditstream/auditstream/sink/internal/httpsend"
 )
 
-const (
-	// truncated is how much Splunk keeps of an event unless the source type's TRUNCATE says otherwise, in bytes.
-	truncated = 10_000
-
-	// maxPooled is the capacity of the largest request buffer that is kept: one full request, and the event that did
-	// not fit into it any more.
-	maxPooled = 2 * maxRequest
-)
-
-// bodies has the buffers of requests for all sinks of a process, of which few send at the same time.
-var bodies = sync.Pool{New: func() any { return new([]byte) }}
+// truncated is how much Splunk keeps of an event unless the source type's TRUNCATE says otherwise, in bytes.
+const truncated = 10_000
 
 // hec is a sink. The Stream calls it from one goroutine at a time.
 type hec struct {
@@ -40,12 +30,8 @@ type hec struct {
 
 // Deliver implements [sink.Sink].
 func (h *hec) Deliver(ctx context.Context, batch []sink.Event) (int, error) {
-	body := bodies.Get().(*[]byte)
-	defer func() {
-		if cap(*body) <= maxPooled {
-			bodies.Put(body)
-		}
-	}()
+	body := httpsend.GetBody()
+	defer httpsend.PutBody(body)
 	for done := 0; done < len(batch); {
 		var filled filling
 		*body, filled = h.envelope.fill((*body)[:0], batch[done:])
@@ -110,16 +96,11 @@ func tooLarge(size, i int) error {
 
 // unreachable completes the error of a request that got no answer.
 func (h *hec) unreachable(err error) error {
-	e, ok := errors.AsType[*sink.Error](err)
-	if !ok {
-		return err // that of the context
+	err = httpsend.Named("splunk", err)
+	if e, ok := errors.AsType[*sink.Error](err); ok {
+		e.Remedy += h.hint
 	}
-	explained := *e // it may be one that the host's own DialContext hands out again
-	if e.Err != nil {
-		explained.Err = fmt.Errorf("splunk: %w", e.Err)
-	}
-	explained.Remedy += h.hint
-	return &explained
+	return err
 }
 
 // heed takes note of what an answer says beside its verdict.

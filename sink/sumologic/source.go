@@ -2,11 +2,9 @@ package sumologic
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 
 	"github.com/auditstream/auditstream/sink"
 	"github.com/auditstream/auditstream/sink/internal/eventjson"
@@ -22,13 +20,7 @@ const (
 	// maxRequest is the size in bytes of a request before compression, line feeds included: Sumo Logic recommends 1 MB
 	// and answers larger ones late or not at all.
 	maxRequest = 1_000_000
-
-	// maxPooled is the capacity of the largest request buffer that is kept: what append makes of a full request.
-	maxPooled = 2 * maxRequest
 )
-
-// bodies has the buffers of requests for all sinks of a process, of which few send at the same time.
-var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 // source is a sink. The Stream calls it from one goroutine at a time, so one request is in flight.
 type source struct {
@@ -41,12 +33,8 @@ type source struct {
 
 // Deliver implements [sink.Sink].
 func (s *source) Deliver(ctx context.Context, batch []sink.Event) (int, error) {
-	body := bodies.Get().(*[]byte)
-	defer func() {
-		if cap(*body) <= maxPooled {
-			bodies.Put(body)
-		}
-	}()
+	body := httpsend.GetBody()
+	defer httpsend.PutBody(body)
 	for done := 0; done < len(batch); {
 		var events, longest int
 		*body, events, longest = fill((*body)[:0], batch[done:])
@@ -96,24 +84,13 @@ func tooLarge(size, i int) error {
 func (s *source) post(ctx context.Context, body []byte) error {
 	r, err := s.client.Post(ctx, body, nil)
 	if err != nil {
-		return named(err)
+		return httpsend.Named("sumologic", err)
 	}
 	if err := judge(r); err != nil {
-		return named(err)
+		return httpsend.Named("sumologic", err)
 	}
 	s.heed(ctx, r)
 	return nil
-}
-
-// named puts the name of the package in front of what happened. The end of the context is the Stream's to word.
-func named(err error) error {
-	e, ok := errors.AsType[*sink.Error](err)
-	if !ok {
-		return err
-	}
-	explained := *e
-	explained.Err = fmt.Errorf("sumologic: %w", e.Err)
-	return &explained
 }
 
 // heed warns when Sumo Logic has taken the messages and says that it left something out.

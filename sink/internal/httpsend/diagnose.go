@@ -290,3 +290,18 @@ func containsAny(text string, words []string) bool {
 	}
 	return false
 }
+
+// Named puts the name of a driver in front of what an error of [Client.Post] or [Classify] says. The end of the context
+// is the Stream's to word, and stays as it is. The error itself is not changed: it may be one that the host's own
+// DialContext hands out again.
+func Named(driver string, err error) error {
+	e, ok := errors.AsType[*sink.Error](err)
+	if !ok {
+		return err
+	}
+	named := *e
+	if e.Err != nil {
+		named.Err = fmt.Errorf("%s: %w", driver, e.Err)
+	}
+	return &named
+}

@@ -25,8 +25,8 @@ func newPayload(body []byte, compress bool) *payload {
 	if !compress {
 		return &payload{data: body}
 	}
-	buf := getBuffer()
-	*buf = Compress((*buf)[:0], body)
+	buf := compressed.get()
+	*buf = Compress(*buf, body)
 	return &payload{data: *buf, pooled: buf}
 }
 
@@ -52,7 +52,7 @@ func (p *payload) release() {
 	p.released, p.data = true, nil
 	p.mu.Unlock()
 	if p.pooled != nil {
-		putBuffer(p.pooled)
+		compressed.put(p.pooled)
 	}
 }
 

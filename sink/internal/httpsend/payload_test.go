@@ -36,9 +36,9 @@ func TestPayloadIsNotReadAfterItsRelease(t *testing.T) {
 }
 
 func TestLargeBuffersAreNotPooled(t *testing.T) {
-	large := make([]byte, 0, maxPooled+1)
-	putBuffer(&large)
+	large := make([]byte, 0, compressed.max+1)
+	compressed.put(&large)
 	for range 100 {
-		assert.LessOrEqual(t, cap(*getBuffer()), maxPooled)
+		assert.LessOrEqual(t, cap(*compressed.get()), compressed.max)
 	}
 }
