@@ -56,6 +56,12 @@
 // U+FFFF has two, and half of one becomes U+FFFD. White space is what Unicode calls so. A secret that is not valid
 // UTF-8 passes byte for byte, a bad byte counting as one unit, except that it becomes U+FFFD in unicode.
 //
+// # Who edits a template can learn the secret
+//
+// A template and the URL beside it say where the secret goes, and whether a filter can work on it tells something about
+// it. No error shows the secret, but somebody who may change a destination and keep its secret can send it to a server
+// of their own. A host that does not want that asks for the secret anew when the endpoint or a template is changed.
+//
 // # Differences from Octostache
 //
 // Syntax, names and meaning are those of Octostache, the template language of Octopus Deploy, so that a configuration
