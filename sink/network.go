@@ -63,8 +63,9 @@ func (n Network) Dial(ctx context.Context, network, address string) (net.Conn, e
 	return d.DialContext(ctx, network, address)
 }
 
-// Headers are request headers by name. Values may be templates of package secret; a value without a token may still be
-// a credential, so every printed form shows the names only.
+// Headers are request headers by name, at most 50. Values may be templates of package secret; a value without a token may
+// still be a credential, so every printed form shows the names only. JSON has the values, for it is how a host stores
+// them, and so do dumps of a struct that holds Headers in an unexported field.
 type Headers map[string]string
 
 // Format implements [fmt.Formatter] and writes the sorted names.
