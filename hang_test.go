@@ -2,7 +2,6 @@ package auditstream_test
 
 import (
 	"context"
-	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +19,7 @@ func TestSinkThatIgnoresItsContextLosesItsLease(t *testing.T) {
 		j := &journal{}
 		f := newFake(sequence(hang(release), accept))
 		s := enabled(t, auditstream.Config{Logger: j.logger()}, f)
-		before := runtime.NumGoroutine()
+		before := goroutines()
 		publish(t, s, 1, 2)
 		time.Sleep(200*time.Millisecond + 61*time.Second)
 		synctest.Wait()
@@ -32,7 +31,7 @@ func TestSinkThatIgnoresItsContextLosesItsLease(t *testing.T) {
 
 		time.Sleep(24 * time.Hour)
 		assert.Len(t, f.attempts(), 1, "no second Deliver until the call comes back")
-		assert.LessOrEqual(t, runtime.NumGoroutine(), before+2, "one goroutine is lost, not one for each attempt")
+		assert.LessOrEqual(t, goroutines(), before+2, "one goroutine is lost, not one for each attempt")
 		assert.Zero(t, f.closes())
 
 		close(release)

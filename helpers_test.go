@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -288,3 +289,10 @@ func (j *journal) moves() []string {
 }
 
 var errFake = errors.New("fake: refused")
+
+// goroutines returns how many goroutines this test's bubble has. runtime.NumGoroutine would count what tests without a
+// bubble, those with sockets, have left to the runtime to end.
+func goroutines() int {
+	stacks := make([]byte, 1<<20)
+	return bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte(", synctest bubble "))
+}

@@ -2,7 +2,6 @@ package auditstream_test
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -264,13 +263,13 @@ func TestEndOfALeaseLetsPublishersIn(t *testing.T) {
 
 func TestDeleteEndsTheWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before := runtime.NumGoroutine()
+		before := goroutines()
 		s := enabled(t, auditstream.Config{RetryMin: time.Hour, RetryMax: time.Hour}, newFake(fail(errFake)))
 		publish(t, s, 1, 1)
 		time.Sleep(time.Second)
 		require.NoError(t, s.Delete())
 		synctest.Wait()
-		assert.Equal(t, before, runtime.NumGoroutine())
+		assert.Equal(t, before, goroutines())
 	})
 }
 

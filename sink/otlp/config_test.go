@@ -197,7 +197,7 @@ func TestIdleSinkIsSmall(t *testing.T) {
 			each := (heap() - before) / sinks
 			t.Logf("%d bytes a sink", each)
 			assert.Less(t, each, int64(budget))
-			assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
+			assert.Less(t, runtime.NumGoroutine(), goroutines+sinks/2, "other tests may end or begin some, but not one for each sink")
 			runtime.KeepAlive(kept)
 		})
 	}
