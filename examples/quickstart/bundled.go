@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	_ "embed"
-	"fmt"
 	"slices"
 
 	"github.com/auditstream/auditstream"
@@ -14,18 +12,6 @@ import (
 //
 //go:embed events.ndjson
 var bundled []byte
-
-// bundledEvents returns the events that come with the program.
-func bundledEvents() ([]auditstream.Event, error) {
-	events := make([]auditstream.Event, 0, bytes.Count(bundled, []byte("\n")))
-	for e, err := range parse(bytes.NewReader(bundled)) {
-		if err != nil {
-			return nil, fmt.Errorf("events.ndjson: %w", err)
-		}
-		events = append(events, e.Event)
-	}
-	return events, nil
-}
 
 // distinct counts the different values of f among the events.
 func distinct(events []auditstream.Event, f func(auditstream.Event) string) int {
