@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/auditstream/auditstream/internal/queue"
@@ -161,19 +160,11 @@ func (s *Stream) run(a *attempt) (ans answer, ok bool) {
 
 // deliver is the goroutine of one Deliver. It may outlive the lease, the sink's use and the Stream.
 func (s *Stream) deliver(a *attempt) {
-	ans := answer{err: errGoexit}
-	defer func() {
-		if p := recover(); p != nil {
-			ans = answer{err: &panicError{text: panicText(p), stack: debug.Stack()}}
-		}
-		s.returned(a, ans)
-	}()
 	if !s.mayStart(a) {
-		ans.err = errNotStarted
+		s.returned(a, answer{err: errNotStarted})
 		return
 	}
-	n, err := a.outlet.sink.Deliver(a.ctx, a.batch)
-	ans = answer{n: n, err: err, cause: context.Cause(a.ctx)}
+	a.outlet.call(a.ctx, a.batch, func(ans answer) { s.returned(a, ans) })
 }
 
 // mayStart is the last look before Deliver: since the lease was taken and decoded, the stream may have been paused, or

@@ -1,9 +1,11 @@
 package auditstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/auditstream/auditstream/sink"
 )
@@ -45,6 +47,19 @@ func openOutlet(dst sink.Destination) (o *outlet, err error) {
 		return nil, errors.New("auditstream: the destination opened no sink and returned no error: this is a fault of its driver")
 	}
 	return &outlet{dst: dst, name: name, sink: opened}, nil
+}
+
+// call makes one Deliver and hands its answer to done, whatever the sink does: return, panic, or end its goroutine.
+func (o *outlet) call(ctx context.Context, batch []sink.Event, done func(answer)) {
+	ans := answer{err: errGoexit}
+	defer func() {
+		if p := recover(); p != nil {
+			ans = answer{err: &panicError{text: panicText(p), stack: debug.Stack()}}
+		}
+		done(ans)
+	}()
+	n, err := o.sink.Deliver(ctx, batch)
+	ans = answer{n: n, err: err, cause: context.Cause(ctx)}
 }
 
 // retire takes o out of use and closes its sink when no Deliver runs on it. It is called with the lock held.

@@ -13,7 +13,7 @@ const doubleAfter = 16
 // batch was too large, and the size that passed is kept.
 type split struct {
 	end    uint64 // sequence number of the range's last event; 0: there is no range
-	passed int    // bytes of the largest part taken since the range was refused
+	passed int    // bytes of the largest part taken since the range was refused; 0 without a range
 	limit  int    // bytes of events that the destination is known to take at once; 0: no limit is known
 	streak int    // batches taken since limit was set or doubled
 }
@@ -35,12 +35,7 @@ func (p *split) part(q *queue.Queue) int {
 }
 
 // refused remembers that events through end were refused as a whole.
-func (p *split) refused(end uint64) {
-	if p.end == 0 {
-		p.passed = 0
-	}
-	p.end = end
-}
+func (p *split) refused(end uint64) { p.end = end }
 
 // taken learns from a lease of events that was accepted whole.
 func (p *split) taken(l queue.Lease, batchBytes int) {

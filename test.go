@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/auditstream/auditstream/sink"
@@ -69,20 +68,14 @@ func (s *Stream) candidate(dst sink.Destination) (sink.Destination, error) {
 
 // deliverTest is the goroutine of Test's attempt. The sink is closed when it has come back, whoever still waits.
 func (s *Stream) deliverTest(ctx context.Context, o *outlet, answers chan<- answer) {
-	ans := answer{err: errGoexit}
-	defer func() {
-		if p := recover(); p != nil {
-			ans = answer{err: &panicError{text: panicText(p), stack: debug.Stack()}}
-		}
+	o.call(ctx, []Event{s.testEvent(time.Now())}, func(ans answer) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		o.busy = false
 		o.retire()
 		s.logPanic(o, ans.err)
 		answers <- ans // one slot: it does not wait
-	}()
-	n, err := o.sink.Deliver(ctx, []Event{s.testEvent(time.Now())})
-	ans = answer{n: n, err: err, cause: context.Cause(ctx)}
+	})
 }
 
 // testResult is the error of Test for an answer.
