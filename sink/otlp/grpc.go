@@ -80,7 +80,7 @@ func newGRPCWire(c checked) *grpcWire {
 // send makes one request with records.
 func (g *grpcWire) send(ctx context.Context, records []sdklog.Record) error {
 	s := g.lot.take()
-	if s != nil && time.Since(s.opened) >= maxSessionAge {
+	if s != nil && time.Since(s.opened) >= httpsend.MaxConnAge {
 		s.close()
 		s = nil
 	}
@@ -122,7 +122,7 @@ func (g *grpcWire) open(ctx context.Context) (*session, error) {
 		grpc.WithContextDialer(l.dialContext),
 		grpc.WithNoProxy(), // the environment's; ours is in the dialler
 		grpc.WithTransportCredentials(watchedCredentials{g.credentials(), l}),
-		grpc.WithUserAgent(userAgent),
+		grpc.WithUserAgent(httpsend.UserAgent),
 		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 			invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 		) error {

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc/credentials"
-)
 
-// handshakeTimeout bounds one TLS handshake, like that of the HTTP transports.
-const handshakeTimeout = 10 * time.Second
+	"github.com/auditstream/auditstream/sink/internal/httpsend"
+)
 
 // A link remembers why a connection could not be made. gRPC puts the reason into the text of a status and nowhere else;
 // whether it was a certificate, which nobody but the administrator can put right, has to be known for certain.
@@ -73,7 +71,7 @@ type watchedCredentials struct {
 func (c watchedCredentials) ClientHandshake(
 	ctx context.Context, authority string, raw net.Conn,
 ) (net.Conn, credentials.AuthInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, httpsend.HandshakeTimeout)
 	defer cancel()
 	conn, info, err := c.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	c.link.note(err)

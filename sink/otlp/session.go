@@ -7,15 +7,8 @@ import (
 
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"google.golang.org/grpc"
-)
 
-const (
-	// idleTimeout is how long a connection outlives the last Deliver.
-	idleTimeout = 25 * time.Second
-
-	// maxSessionAge is how long a channel is used. A balancer that got a new member, or a name that moved, is noticed
-	// no later; a busy stream would otherwise stay on one connection for ever.
-	maxSessionAge = 5 * time.Minute
+	"github.com/auditstream/auditstream/sink/internal/httpsend"
 )
 
 // A session is one gRPC channel with the exporter that rides on it. A channel is never reused after a failure: closing
@@ -67,13 +60,13 @@ func (p *parkingLot) take() *session {
 	return parked()
 }
 
-// park keeps s for the next delivery, or for idleTimeout.
+// park keeps s for the next delivery, or for [httpsend.IdleTimeout].
 func (p *parkingLot) park(s *session) {
 	p.mu.Lock()
 	closed := p.closed
 	if !closed {
 		p.parked = func() *session { return s }
-		p.timer = time.AfterFunc(idleTimeout, func() { p.expire(s) })
+		p.timer = time.AfterFunc(httpsend.IdleTimeout, func() { p.expire(s) })
 	}
 	p.mu.Unlock()
 	if closed {

@@ -229,7 +229,7 @@ func TestHandshakeHangs(t *testing.T) {
 				e := asError(t, err)
 				assert.Equal(t, sink.VerdictRetry, e.Verdict)
 				assert.Equal(t, httpsend.CodeTimeout, e.Code, e.Error())
-				assert.Equal(t, handshakeTimeout, time.Since(start))
+				assert.Equal(t, httpsend.HandshakeTimeout, time.Since(start))
 				require.NoError(t, s.Close())
 			})
 		})
@@ -301,12 +301,12 @@ func TestIdle(t *testing.T) {
 				for i := range 3 {
 					_, err := deliver(t.Context(), s)
 					require.NoError(t, err)
-					time.Sleep(idleTimeout - time.Second)
+					time.Sleep(httpsend.IdleTimeout - time.Second)
 					_, err = deliver(t.Context(), s)
 					require.NoError(t, err)
 					assert.Equal(t, i+1, srv.Connections())
 					assert.EqualValues(t, 1, open.Load())
-					time.Sleep(idleTimeout + time.Second)
+					time.Sleep(httpsend.IdleTimeout + time.Second)
 					synctest.Wait()
 					assert.Zero(t, open.Load())
 				}

@@ -14,9 +14,6 @@ import (
 // over gRPC and more over HTTP.
 const maxRequest = 4<<20 - maxResourceSize - 1<<10
 
-// userAgent is sent with every request.
-const userAgent = "auditstream"
-
 // placeholderHost is what the exporters are told to send to. Our end of the transport knows better, and the name does
 // not exist should a request ever get past it.
 const placeholderHost = "placeholder.invalid"

@@ -16,13 +16,6 @@ import (
 	"github.com/auditstream/auditstream/sink/internal/settings"
 )
 
-// maxConnAge is how long a connection is used. A load balancer that got a new member, or a name that moved, is noticed
-// no later; a busy stream would otherwise stay on one connection for ever.
-const maxConnAge = 5 * time.Minute
-
-// userAgent is the User-Agent header unless the configuration has one.
-const userAgent = "auditstream"
-
 // Options say how a [Client] reaches its destination. They are taken as checked by package settings.
 type Options struct {
 	// URL is where requests go. User information becomes an Authorization header, unless Header has one.
@@ -92,7 +85,7 @@ func prepare(o Options) (*url.URL, http.Header) {
 		u.User = nil
 	}
 	if header.Get("User-Agent") == "" {
-		header.Set("User-Agent", userAgent)
+		header.Set("User-Agent", UserAgent)
 	}
 	if o.Gzip {
 		header.Set("Content-Encoding", "gzip")
@@ -148,7 +141,7 @@ func (c *Client) Close() {
 // idle only some time after its answer was read, and cannot be closed before.
 func (c *Client) renew() {
 	c.mu.Lock()
-	old := !c.oldest.IsZero() && time.Since(c.oldest) >= maxConnAge
+	old := !c.oldest.IsZero() && time.Since(c.oldest) >= MaxConnAge
 	again := old || c.leave
 	if again {
 		c.oldest, c.leave = time.Time{}, false

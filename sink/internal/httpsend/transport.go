@@ -13,13 +13,6 @@ import (
 )
 
 const (
-	// handshakeTimeout ends a TLS handshake with a server that accepts connections and says nothing.
-	handshakeTimeout = 10 * time.Second
-
-	// idleTimeout is when an unused connection is given back. It is shorter than the 30 s after which common balancers
-	// drop one silently, so that a request seldom meets a connection that is being closed.
-	idleTimeout = 25 * time.Second
-
 	// pingAfter and pingTimeout find an HTTP/2 connection that leads nowhere within 20 s. Without them net/http would
 	// use it for every attempt until the operating system gives up, and attempts never outlast 60 s.
 	pingAfter   = 10 * time.Second
@@ -48,8 +41,8 @@ func newTransport(o Options, dialled func(net.Conn) net.Conn) *http.Transport {
 			}
 			return dialled(conn), nil
 		},
-		TLSHandshakeTimeout:    handshakeTimeout,
-		IdleConnTimeout:        idleTimeout,
+		TLSHandshakeTimeout:    HandshakeTimeout,
+		IdleConnTimeout:        IdleTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		ReadBufferSize:         readBuffer,
 		WriteBufferSize:        writeBuffer,
@@ -77,7 +70,7 @@ func dial(ctx context.Context, n sink.Network, network, address string) (net.Con
 	if err != nil || n.Proxy == nil || n.Proxy.Scheme != "https" {
 		return conn, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, HandshakeTimeout)
 	defer cancel()
 	secured := tls.Client(conn, &tls.Config{ServerName: n.Proxy.Hostname(), MinVersion: tls.VersionTLS12})
 	if err := secured.HandshakeContext(ctx); err != nil {
