@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/auditstream/auditstream/internal/canary"
 	"github.com/auditstream/auditstream/sink"
 )
 
@@ -112,19 +113,19 @@ func (s *suite) checkPrints(dst sink.Destination) {
 	}
 	for _, text := range append(prints(dst), text) {
 		for i, secret := range s.h.Secrets {
-			if form := findForm(text, secret); form != "" {
+			if form := canary.Find(text, secret); form != "" {
 				s.broken(ruleString, "a printed form of the destination holds Harness.Secrets[%d], %s", i, form)
 			}
 		}
 		for i, path := range s.h.Paths {
-			if findForm(text, path) != "" {
+			if canary.Find(text, path) != "" {
 				s.broken(ruleString, "a printed form of the destination holds Harness.Paths[%d]", i)
 			}
 		}
 	}
 	// Paths may be in the JSON of a destination, for that is how hosts store it; credentials may not.
 	for i, secret := range s.h.Secrets {
-		if form := findForm(jsonOf(dst), secret); form != "" {
+		if form := canary.Find(jsonOf(dst), secret); form != "" {
 			s.broken(ruleString, "the JSON of the destination holds Harness.Secrets[%d], %s", i, form)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/auditstream/auditstream/internal/canary"
 	"github.com/auditstream/auditstream/sink"
 )
 
@@ -52,9 +53,9 @@ func (h Harness) check() error {
 		errs = append(errs, errors.New("sinktest: Harness.Secrets is empty: name the credentials that must not show"))
 	}
 	for i, text := range slices.Concat(h.Secrets, h.Paths) {
-		if len(text) < minSecret {
+		if len(text) < canary.MinLength {
 			errs = append(errs, fmt.Errorf("sinktest: text %d of Harness.Secrets and Paths has %d bytes, want %d or more",
-				i, len(text), minSecret))
+				i, len(text), canary.MinLength))
 		}
 	}
 	if h.MaxEventBytes < 0 {
@@ -282,7 +283,7 @@ func (s *suite) checkErr(what string, err error) {
 func (s *suite) checkText(what, text string) {
 	s.tb.Helper()
 	for i, secret := range s.h.Secrets {
-		if form := findForm(text, secret); form != "" {
+		if form := canary.Find(text, secret); form != "" {
 			s.broken(ruleDoes, "%s holds Harness.Secrets[%d], %s", what, i, form)
 		}
 	}
