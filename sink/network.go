@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,8 +18,15 @@ import (
 const dialTimeout = 10 * time.Second
 
 // Network is how a host lets sinks reach the network. It is the host's policy: never fill it from what a tenant or an
-// administrator typed. The zero Network dials directly and verifies everything.
+// administrator typed. The zero Network dials directly and verifies everything, and reaches whatever the host reaches: a
+// host whose tenants type endpoints sets Guard.
 type Network struct {
+	// Guard refuses connections to loopback, private, link-local and other special-purpose addresses, after the name
+	// was resolved and for every connection anew: &sink.Guard{}, with the networks of on-premises SIEMs in its Allow.
+	// It sees what its own dialler opens, so that it cannot stand beside Proxy or DialContext; a DialContext of the host's
+	// calls [Guard.Control] itself. Defaults to none, which allows every address.
+	Guard *Guard
+
 	// Proxy is the HTTP, HTTPS or SOCKS5 proxy through which every connection goes. The environment (HTTPS_PROXY and
 	// the like) is never read; a host that wants it to count passes what [net/http.ProxyFromEnvironment] answers.
 	// Defaults to none.
@@ -38,7 +46,7 @@ type Network struct {
 func (n Network) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, n.String()) }
 
 // String returns the settings without the proxy's user name and password:
-// "{proxy:http://proxy.example:3128 dial:default plaintext:false}".
+// "{guard:false proxy:http://proxy.example:3128 dial:default plaintext:false}".
 func (n Network) String() string {
 	proxy, dial := "none", "default"
 	if n.Proxy != nil {
@@ -47,19 +55,65 @@ func (n Network) String() string {
 	if n.DialContext != nil {
 		dial = "own"
 	}
-	return fmt.Sprintf("{proxy:%s dial:%s plaintext:%t}", proxy, dial, n.AllowPlaintext)
+	return fmt.Sprintf("{guard:%t proxy:%s dial:%s plaintext:%t}", n.Guard != nil, proxy, dial, n.AllowPlaintext)
 }
 
 // LogValue implements [slog.LogValuer] and returns what String returns.
 func (n Network) LogValue() slog.Value { return slog.StringValue(n.String()) }
 
+// proxySchemes are the kinds of proxy that net/http knows.
+var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
+
+// Validate returns every problem with the settings, as [*ConfigError] values joined by [errors.Join]. Drivers call it when
+// they are opened.
+func (n Network) Validate() error {
+	return errors.Join(n.validateProxy(), n.validateGuard())
+}
+
+func (n Network) validateProxy() error {
+	if n.Proxy == nil || slices.Contains(proxySchemes, n.Proxy.Scheme) && n.Proxy.Hostname() != "" {
+		return nil
+	}
+	return &ConfigError{
+		Field: "Network.Proxy",
+		Reason: "is not the URL of a proxy: write one such as http://proxy.example:3128, with the scheme " +
+			strings.Join(proxySchemes, ", "),
+	}
+}
+
+// validateGuard refuses a guard that would not see the addresses of the destination.
+func (n Network) validateGuard() error {
+	if n.Guard == nil {
+		return nil
+	}
+	errs := []error{n.Guard.validate()}
+	fail := func(reason string) {
+		errs = append(errs, &ConfigError{Field: "Network.Guard", Reason: reason})
+	}
+	if n.Proxy != nil {
+		fail("is set together with Network.Proxy, which connects to the destination in its place: set one of them, and let " +
+			"the proxy refuse what is to be refused")
+	}
+	if n.DialContext != nil {
+		fail("is set together with Network.DialContext, which connects in its place: set one of them, and give the guard's " +
+			"Control to the net.Dialer behind DialContext")
+	}
+	return errors.Join(errs...)
+}
+
 // Dial opens a connection as the settings say, without the proxy, which belongs to the transport above. Drivers hand it
-// to theirs.
+// to theirs. It fails before it does anything if the guard cannot do its work.
 func (n Network) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if err := n.validateGuard(); err != nil {
+		return nil, err
+	}
 	if n.DialContext != nil {
 		return n.DialContext(ctx, network, address)
 	}
 	d := net.Dialer{Timeout: dialTimeout}
+	if n.Guard != nil {
+		d.Control = n.Guard.Control
+	}
 	return d.DialContext(ctx, network, address)
 }
 

@@ -165,12 +165,12 @@ func TestNetworkPrintsNoPassword(t *testing.T) {
 		slog.New(h).Info("m", "network", n)
 	}
 	assert.NotContains(t, logged.String(), proxyPassword)
-	const want = "{proxy:http://proxy.example:3128 dial:default plaintext:true}"
+	const want = "{guard:false proxy:http://proxy.example:3128 dial:default plaintext:true}"
 	assert.Equal(t, want, n.String())
 	assert.Equal(t, want, fmt.Sprintf("%+v", n))
 	assert.Equal(t, 2, strings.Count(logged.String(), want))
-	assert.Equal(t, "{proxy:none dial:default plaintext:false}", sink.Network{}.String())
-	assert.Equal(t, "{proxy:none dial:own plaintext:false}", sink.Network{DialContext: n.Dial}.String())
+	assert.Equal(t, "{guard:false proxy:none dial:default plaintext:false}", sink.Network{}.String())
+	assert.Equal(t, "{guard:false proxy:none dial:own plaintext:false}", sink.Network{DialContext: n.Dial}.String())
 }
 
 func TestHeadersPrintNoValueThatWasPastedForAName(t *testing.T) {

@@ -56,6 +56,7 @@ func (c *Check) Failf(field, format string, args ...any) {
 func (c *Check) Done() error {
 	c.checkSecret()
 	c.checkPlaintext()
+	c.checkGuard()
 	if c.tlsSet && c.endpoint != nil && c.endpoint.Scheme == "http" {
 		c.Failf("TLS", "is set while %s begins with http://: write https://, or leave the TLS settings empty",
 			c.endpointField)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -37,25 +38,35 @@ func (c *Check) TLS(t sink.TLS) *tls.Config {
 	return cfg
 }
 
-// proxySchemes are the kinds of proxy that net/http knows.
-var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
-
 // Network checks how the network is reached. A password for the proxy is a secret like the others.
 func (c *Check) Network(n sink.Network) {
 	c.network = n
-	if n.Proxy == nil {
-		return
-	}
-	if !slices.Contains(proxySchemes, n.Proxy.Scheme) || n.Proxy.Hostname() == "" {
-		c.Fail("Network.Proxy", "", "is not the URL of a proxy: write one such as http://proxy.example:3128, with the scheme "+
-			strings.Join(proxySchemes, ", "))
-	}
-	if n.Proxy.User == nil {
+	c.fold(n.Validate())
+	if n.Proxy == nil || n.Proxy.User == nil {
 		return
 	}
 	if password, ok := n.Proxy.User.Password(); ok {
 		c.hide(secret.New(password))
 	}
+}
+
+// checkGuard refuses at once a host that is an address, or the name of this machine, and that the guard would refuse
+// whenever it is dialled.
+func (c *Check) checkGuard() {
+	if c.endpoint == nil {
+		return
+	}
+	addrs := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+	if a, err := netip.ParseAddr(strings.TrimSuffix(c.endpoint.Hostname(), ".")); err == nil {
+		addrs = []netip.Addr{a}
+	} else if !loopback(c.endpoint) {
+		return // a name, whose address is judged when it is known
+	}
+	if slices.ContainsFunc(addrs, func(a netip.Addr) bool { return c.network.Guard.Check(a) == nil }) {
+		return
+	}
+	c.Fail(c.endpointField, "", "has a host that the outbound guard of this server refuses: enter one with a public address, "+
+		"or have the operator of this server allow the network that it is in")
 }
 
 // fold adds the problems joined in err, each under the name of the driver's field.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"net/url"
 	"testing"
 
@@ -71,4 +72,30 @@ func TestFailAndFailf(t *testing.T) {
 	var ce *sink.ConfigError
 	require.ErrorAs(t, err, &ce)
 	assert.Equal(t, sink.ConfigError{Field: "drv: Config.A", Value: `"v"`, Reason: "is bad"}, *ce)
+}
+
+func TestGuardRefusesHostsAtOnce(t *testing.T) {
+	const want = "drv: Config.Endpoint: has a host that the outbound guard of this server refuses: enter one with a public " +
+		"address, or have the operator of this server allow the network that it is in"
+	for endpoint, allow := range map[string]string{
+		"https://127.0.0.1/":             "127.0.0.0/8",
+		"https://LOCALHOST.:8088/":       "::1/128",
+		"https://localhost/":             "127.0.0.1/32",
+		"https://[::ffff:10.0.0.1]:443/": "10.0.0.0/8",
+		"https://[fd00::1]/":             "fd00::/16",
+	} {
+		check := func(g *sink.Guard) error {
+			c := settings.New("drv", "Secret", secret.Value{})
+			c.Network(sink.Network{Guard: g})
+			c.Endpoint("Endpoint", endpoint)
+			return c.Done()
+		}
+		require.EqualError(t, check(&sink.Guard{}), want, endpoint)
+		require.NoError(t, check(&sink.Guard{Allow: []netip.Prefix{netip.MustParsePrefix(allow)}}), endpoint)
+		require.NoError(t, check(nil), endpoint)
+	}
+	c := settings.New("drv", "Secret", secret.Value{})
+	c.Network(sink.Network{Guard: &sink.Guard{}})
+	c.Endpoint("Endpoint", "https://siem.example:8088/")
+	require.NoError(t, c.Done(), "a name is judged when its address is known")
 }
