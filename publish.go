@@ -71,7 +71,9 @@ func (s *Stream) publish(ctx context.Context, e *Event, wait bool) error {
 		return errNotMade
 	}
 	if !s.admitting.Load() {
-		return s.refuse()
+		if err := s.refuse(); err != nil {
+			return err
+		}
 	}
 	e.ObservedTime = time.Now()
 	sc := scratches.Get().(*scratch)
@@ -89,15 +91,22 @@ func (s *Stream) publish(ctx context.Context, e *Event, wait bool) error {
 	return err
 }
 
-// refuse counts an event that an inactive stream does not take. The state may have changed since the caller looked.
+// refuse counts an event that an inactive stream does not take, and returns why. It returns nil, and counts nothing, if
+// the stream has begun to take events since the caller looked: the answer and the count belong to one state.
 func (s *Stream) refuse() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.totals.RefusedInactive++
-	if err := s.refusal(); err != nil {
-		return err
+	err := s.refusal()
+	if err != nil {
+		s.totals.RefusedInactive++
 	}
-	return ErrInactive
+	return err
+}
+
+// refuseWaiters sends everybody away who waits for room, and counts them at once: when they get to run, the state may
+// have changed again. It is called with the lock held.
+func (s *Stream) refuseWaiters(reason error) {
+	s.totals.RefusedInactive += uint64(s.queue.RefuseWaiters(reason)) //nolint:gosec // a count is never negative
 }
 
 // admit puts an encoded event into the queue.
@@ -164,9 +173,5 @@ func (s *Stream) await(ctx context.Context, rec []byte, size int) error {
 	if _, ok := w.Seq(); ok {
 		return nil
 	}
-	s.totals.RefusedInactive++
-	if err := s.refusal(); err != nil {
-		return err
-	}
-	return ErrInactive // refused by a state that has changed again since
+	return w.Refused() // counted by whoever refused it
 }

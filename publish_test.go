@@ -197,7 +197,7 @@ func TestWaitingPublishersAreSentAway(t *testing.T) {
 		"Delete and Configure": {func(s *auditstream.Stream) {
 			_ = s.Delete()
 			_ = s.Configure(newFake(accept))
-		}, auditstream.ErrInactive},
+		}, auditstream.ErrDeleted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -169,7 +169,7 @@ func (s *Stream) Delete() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.endAttempt(errDeletedAttempt)
-	s.queue.RefuseWaiters()                              // before there is room for them
+	s.refuseWaiters(ErrDeleted)                          // before there is room for them
 	s.totals.DiscardedDeleted += uint64(s.queue.Clear()) //nolint:gosec // a count is never negative
 	if s.outlet != nil {
 		s.outlet.retire()
@@ -208,7 +208,7 @@ func (s *Stream) transition(to State, condition Condition, cause error) {
 	refusal := s.refusal()
 	s.admitting.Store(refusal == nil)
 	if refusal != nil {
-		s.queue.RefuseWaiters()
+		s.refuseWaiters(refusal)
 	}
 	s.notify()
 }

@@ -78,7 +78,7 @@ func drive(t *testing.T, data []byte) {
 	for _, id := range d.leases {
 		require.Equal(t, d.m.commit(id, 0), d.q.Release(id))
 	}
-	d.q.RefuseWaiters()
+	d.q.RefuseWaiters(errRefused)
 	last := uint64(0)
 	for {
 		l, ok := d.q.Lease(7, 1<<20)
@@ -188,7 +188,7 @@ func (d *driver) refuse() string {
 		w.done = true
 		d.gone = append(d.gone, w)
 	}
-	require.Equal(d.t, len(d.m.waiters), d.q.RefuseWaiters())
+	require.Equal(d.t, len(d.m.waiters), d.q.RefuseWaiters(errRefused))
 	for _, w := range d.m.waiters {
 		d.checkWaiter(w)
 	}

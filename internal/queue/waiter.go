@@ -1,12 +1,18 @@
 package queue
 
+import "errors"
+
+// errNeverFits refuses a record that an empty queue could not hold. The limits of a Stream rule it out.
+var errNeverFits = errors.New("queue: the record is larger than the whole queue")
+
 // A Waiter is a publisher that waits for room. Its record stays in the publisher's own buffer and is appended by
 // whoever makes room, in order of arrival: nobody is woken to find the room taken.
 type Waiter struct {
-	rec  []byte
-	size int
-	seq  uint64 // 0 until accepted
-	done chan struct{}
+	rec     []byte
+	size    int
+	seq     uint64 // 0 until accepted
+	refused error  // nil until refused
+	done    chan struct{}
 
 	prev, next *Waiter
 	waiting    bool
@@ -19,12 +25,17 @@ func (w *Waiter) Done() <-chan struct{} { return w.done }
 // closed, and then without a lock.
 func (w *Waiter) Seq() (seq uint64, ok bool) { return w.seq, w.seq != 0 }
 
+// Refused returns why the record was refused: what RefuseWaiters was given. It is nil when the record was accepted, and
+// valid like Seq.
+func (w *Waiter) Refused() error { return w.refused }
+
 // Wait lines up a publisher whose record Put has not accepted. The caller keeps rec unchanged until Done is closed or
 // Leave has returned true. If there is room the record is accepted at once; if it could not even be accepted by an
 // empty queue it is refused at once, because it would hold up everybody behind it for ever.
 func (q *Queue) Wait(rec []byte, size int) *Waiter {
 	w := &Waiter{rec: rec, size: size, done: make(chan struct{})}
 	if q.limits.Events < 1 || size > q.limits.Bytes {
+		w.refused = errNeverFits
 		close(w.done)
 		return w
 	}
@@ -44,10 +55,11 @@ func (q *Queue) Leave(w *Waiter) bool {
 	return true
 }
 
-// RefuseWaiters sends everybody away who waits, and says how many.
-func (q *Queue) RefuseWaiters() (refused int) {
+// RefuseWaiters sends everybody away who waits, for a reason, and says how many.
+func (q *Queue) RefuseWaiters(reason error) (refused int) {
 	for w := q.waiters.first; w != nil; w = q.waiters.first {
 		q.waiters.remove(w)
+		w.refused = reason
 		close(w.done)
 		refused++
 	}

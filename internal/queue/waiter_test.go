@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,7 +38,10 @@ func requireRefused(t *testing.T, w *Waiter) {
 	}
 	_, ok := w.Seq()
 	require.False(t, ok)
+	require.Error(t, w.Refused())
 }
+
+var errRefused = errors.New("the stream takes no events")
 
 func TestWaitersAreLetInInOrder(t *testing.T) {
 	q := New(Limits{Events: 9, Bytes: 10})
@@ -100,7 +104,8 @@ func TestLeave(t *testing.T) {
 		fill(t, q, 1)
 		admitted, refused := q.Wait(nil, 1), q.Wait(nil, 1)
 		q.Commit(mustLease(t, q, 1).ID, 1)
-		q.RefuseWaiters()
+		q.RefuseWaiters(errRefused)
+		require.NoError(t, admitted.Refused())
 		assert.False(t, q.Leave(admitted))
 		assert.False(t, q.Leave(refused))
 		assert.Equal(t, 1, q.Len())
@@ -111,10 +116,11 @@ func TestRefuseWaiters(t *testing.T) {
 	q := New(Limits{Events: 1, Bytes: 10})
 	fill(t, q, 1)
 	a, b := q.Wait(nil, 1), q.Wait(nil, 1)
-	assert.Equal(t, 2, q.RefuseWaiters())
+	assert.Equal(t, 2, q.RefuseWaiters(errRefused))
 	requireRefused(t, a)
 	requireRefused(t, b)
-	assert.Zero(t, q.RefuseWaiters())
+	require.ErrorIs(t, b.Refused(), errRefused)
+	assert.Zero(t, q.RefuseWaiters(errRefused))
 	assert.Equal(t, 1, q.Clear())
 	fill(t, q, 1) // Nobody is left to go first.
 }
