@@ -210,6 +210,7 @@ func (s *Stream) abandon(a *attempt) (ans answer, ok bool) {
 	a.over = true
 	s.attempt = nil
 	s.queue.Release(a.lease.ID)
+	s.totals.InDoubt += uint64(a.lease.Len) //nolint:gosec // a length is never negative
 	s.admitWaiters()
 	if a.replaced {
 		a.cancel(errEditedAttempt)

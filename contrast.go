@@ -53,6 +53,8 @@ func (c *contrast) follow(r ruling) (unproven bool) {
 // replaced. ok is false when a's lease has ended meanwhile and been dealt with.
 func (s *Stream) prove(a *attempt, r ruling) (_ ruling, ok bool) {
 	kept := ruling{n: r.rejected[0], rest: true, quiet: true}
+	// What was taken behind the first rejected event is kept along with it.
+	kept.doubt = r.rest && r.doubt || r.delivered() > kept.n
 	s.mu.Lock()
 	if a.over {
 		s.mu.Unlock()

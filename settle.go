@@ -50,6 +50,9 @@ func (s *Stream) settle(a *attempt, ans answer) {
 // commit takes what was answered for out of the queue, into the ledger, and tells of what was rejected.
 func (s *Stream) commit(lease queue.Lease, r ruling, rejection Rejection) {
 	s.queue.Commit(lease.ID, r.n)
+	if r.rest && r.doubt {
+		s.totals.InDoubt += uint64(lease.Len - r.n) //nolint:gosec // never negative
+	}
 	s.admitWaiters()
 	if delivered := r.delivered(); delivered > 0 {
 		s.totals.Delivered += uint64(delivered)

@@ -79,9 +79,20 @@ type Totals struct {
 	// could not be encoded.
 	RefusedInvalid uint64
 
+	// InDoubt counts the events that were offered again although an earlier attempt may have delivered them: it ended
+	// without an answer, or with one that does not say that nothing was taken. An event counts once for each such
+	// attempt. So it is an upper bound on the duplicates that this stream has caused, which carry the ID of the event
+	// that they repeat. It is no part of the ledger.
+	InDoubt uint64
+
 	// Repaired counts the strings of accepted events in which invalid UTF-8 was replaced by U+FFFD. It is no part of
 	// the ledger.
 	Repaired uint64
+	// Clamped counts the accepted events whose Time lies outside the range that every provided protocol can carry,
+	// 2001-09-09T01:46:40Z to 2262-04-11T23:47:16.854775807Z; the destination gets the nearest time it can carry and
+	// the true one beside it. An unset Time, which becomes the time of Publish, does not count. It is no part of the
+	// ledger.
+	Clamped uint64
 }
 
 // Status returns one consistent snapshot. It never waits for a sink or a callback.

@@ -19,6 +19,7 @@ type ruling struct {
 	rest     bool  // there are further events, and verdict says what becomes of them
 	verdict  sink.Verdict
 	quiet    bool // keep the rest, and let neither condition nor backoff change
+	doubt    bool // the destination may have taken some of the rest
 	err      error
 	after    time.Duration
 }
@@ -53,22 +54,23 @@ func rule(ans answer, size int) (r ruling) {
 	case ans.n == size:
 		return ruling{n: size} // nothing is left for the error to decide about
 	case ok && e.Verdict == sink.VerdictBlock:
-		return ruling{n: ans.n, rest: true, verdict: sink.VerdictBlock, err: ans.err, after: e.After}
+		return ruling{n: ans.n, rest: true, verdict: sink.VerdictBlock, doubt: !e.NotTaken, err: ans.err, after: e.After}
 	case ok && e.Verdict == sink.VerdictSplit && size == 1:
 		return ruling{n: 1, rejected: []int{0}, err: ans.err} // refused alone: this is the one
 	case ok && e.Verdict == sink.VerdictSplit:
-		return ruling{n: ans.n, rest: true, verdict: sink.VerdictSplit, err: ans.err}
+		return ruling{n: ans.n, rest: true, verdict: sink.VerdictSplit, doubt: !e.NotTaken, err: ans.err}
 	case errors.Is(ans.cause, errAttemptTimeout) && endedByContext(ans.err):
 		// The context's own error says "deadline exceeded"; the operator needs the name of the limit.
 		return retryRuling(ans.n, errAttemptTimeout)
 	case ok:
-		return ruling{n: ans.n, rest: true, verdict: sink.VerdictRetry, err: ans.err, after: e.After}
+		return ruling{n: ans.n, rest: true, verdict: sink.VerdictRetry, doubt: !e.NotTaken, err: ans.err, after: e.After}
 	}
 	return retryRuling(ans.n, ans.err)
 }
 
+// retryRuling keeps the events from n on, of which nobody knows what became of them.
 func retryRuling(n int, err error) ruling {
-	return ruling{n: n, rest: true, verdict: sink.VerdictRetry, err: err}
+	return ruling{n: n, rest: true, verdict: sink.VerdictRetry, doubt: true, err: err}
 }
 
 // rejectRuling reads an answer that rejects events. One that names none, with nothing answered for, would go round for
@@ -78,7 +80,7 @@ func rejectRuling(ans answer, e *sink.Error, size int) ruling {
 		return retryRuling(0, fmt.Errorf("auditstream: the sink rejected an event but answered for none: "+
 			"this is a fault of its driver: %w", ans.err))
 	}
-	r := ruling{n: ans.n, rest: ans.n < size, verdict: sink.VerdictReject, err: ans.err}
+	r := ruling{n: ans.n, rest: ans.n < size, verdict: sink.VerdictReject, doubt: !e.NotTaken, err: ans.err}
 	switch {
 	case len(e.Index) > 0:
 		r.rejected = slices.DeleteFunc(slices.Clone(e.Index), func(i int) bool { return i < 0 || i >= ans.n })

@@ -66,6 +66,12 @@ type Error struct {
 	// Index names the rejected events among batch[:n]. Indexes outside of it are ignored.
 	Index []int
 
+	// NotTaken says that it is certain that the destination has taken none of batch[n:]: it said so, or it was never
+	// reached. If it is false, the stream counts those events as in doubt when it offers them again, for they may then
+	// arrive twice. False is right for whatever ended after the request was begun and before the answer was understood:
+	// a reset, a time-out, 502. The constructors below set it for all verdicts but Retry.
+	NotTaken bool
+
 	// Code is the destination's own word for the fault: an HTTP status, a HEC code, a gRPC code. May be empty.
 	Code string
 
@@ -85,7 +91,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Retry returns an *Error by which a sink says: keep the rest and try again, but not before after has passed. A plain
-// error means the same with an after of 0.
+// error means the same with an after of 0. The events count as in doubt; see [Error.NotTaken].
 func Retry(err error, after time.Duration) error {
 	return &Error{Verdict: VerdictRetry, Err: err, After: after}
 }
@@ -93,25 +99,25 @@ func Retry(err error, after time.Duration) error {
 // Block returns an *Error by which a sink says: keep the rest and tell the operator, for it will not get better by
 // itself.
 func Block(err error) error {
-	return &Error{Verdict: VerdictBlock, Err: err}
+	return &Error{Verdict: VerdictBlock, Err: err, NotTaken: true}
 }
 
 // Reject returns an *Error by which a sink says: the events batch[i], for each i in index, are refused for their
 // content. Without an index it is the last one answered for, batch[n-1].
 func Reject(err error, index ...int) error {
-	return &Error{Verdict: VerdictReject, Err: err, Index: slices.Clone(index), Count: len(index)}
+	return &Error{Verdict: VerdictReject, Err: err, Index: slices.Clone(index), Count: len(index), NotTaken: true}
 }
 
 // RejectCount returns an *Error by which a sink says: n of the events answered for are refused for their content, and
 // the destination does not tell which. None of them is sent again.
 func RejectCount(err error, n int) error {
-	return &Error{Verdict: VerdictReject, Err: err, Count: n}
+	return &Error{Verdict: VerdictReject, Err: err, Count: n, NotTaken: true}
 }
 
 // Split returns an *Error by which a sink says: the rest is refused as a whole, for the content of some event in it or
 // for its size; offer it in smaller parts.
 func Split(err error) error {
-	return &Error{Verdict: VerdictSplit, Err: err}
+	return &Error{Verdict: VerdictSplit, Err: err, NotTaken: true}
 }
 
 // ConfigError is one thing wrong with a configuration: a driver's Config, or Config of package auditstream.

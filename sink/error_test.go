@@ -20,13 +20,13 @@ func TestConstructorsOfErrors(t *testing.T) {
 		want sink.Error
 	}{
 		"Retry":             {sink.Retry(errCause, time.Minute), sink.Error{Verdict: sink.VerdictRetry, After: time.Minute}},
-		"Block":             {sink.Block(errCause), sink.Error{Verdict: sink.VerdictBlock}},
-		"Reject":            {sink.Reject(errCause, 3, 1), sink.Error{Verdict: sink.VerdictReject, Index: []int{3, 1}, Count: 2}},
-		"Reject, no index":  {sink.Reject(errCause), sink.Error{Verdict: sink.VerdictReject}},
-		"RejectCount":       {sink.RejectCount(errCause, 7), sink.Error{Verdict: sink.VerdictReject, Count: 7}},
-		"Split":             {sink.Split(errCause), sink.Error{Verdict: sink.VerdictSplit}},
+		"Block":             {sink.Block(errCause), sink.Error{Verdict: sink.VerdictBlock, NotTaken: true}},
+		"Reject":            {sink.Reject(errCause, 3, 1), sink.Error{Verdict: sink.VerdictReject, Index: []int{3, 1}, Count: 2, NotTaken: true}},
+		"Reject, no index":  {sink.Reject(errCause), sink.Error{Verdict: sink.VerdictReject, NotTaken: true}},
+		"RejectCount":       {sink.RejectCount(errCause, 7), sink.Error{Verdict: sink.VerdictReject, Count: 7, NotTaken: true}},
+		"Split":             {sink.Split(errCause), sink.Error{Verdict: sink.VerdictSplit, NotTaken: true}},
 		"the zero Verdict":  {&sink.Error{Err: errCause}, sink.Error{Verdict: sink.VerdictRetry}},
-		"wrapped by others": {errors.Join(context.Canceled, sink.Block(errCause)), sink.Error{Verdict: sink.VerdictBlock}},
+		"wrapped by others": {errors.Join(context.Canceled, sink.Block(errCause)), sink.Error{Verdict: sink.VerdictBlock, NotTaken: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, ok := errors.AsType[*sink.Error](tt.err)

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -127,9 +128,14 @@ func (g *grpcWire) open(ctx context.Context) (*session, error) {
 			invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 		) error {
 			a := attemptFrom(ctx)
-			a.answer(g.call(ctx, l, a, req, reply, func(ctx context.Context) error {
-				return invoke(ctx, method, req, reply, cc, opts...)
-			}))
+			var server peer.Peer // of the connection that the call got, if it got one
+			err := g.call(ctx, l, a, req, reply, func(ctx context.Context) error {
+				return invoke(ctx, method, req, reply, cc, append(opts, grpc.Peer(&server))...)
+			})
+			if e, ok := errors.AsType[*sink.Error](err); ok && server.AuthInfo == nil {
+				e.NotTaken = true
+			}
+			a.answer(err)
 			return nil
 		}),
 		grpc.WithDefaultCallOptions(

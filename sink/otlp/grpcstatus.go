@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/internal/httpsend"
 	"github.com/auditstream/auditstream/sink/internal/scrub"
 )
 
@@ -91,6 +92,9 @@ func classifyStatus(st *status.Status, s *scrub.Scrubber) *sink.Error {
 	if e.Verdict != sink.VerdictSplit {
 		e.After = after
 	}
+	// A server that is too busy and names the time for another attempt has decided not to take this one.
+	busy := st.Code() == codes.ResourceExhausted || st.Code() == codes.Unavailable
+	e.NotTaken = e.Verdict != sink.VerdictRetry || busy && ok
 	e.Err = fmt.Errorf("otlp: gRPC %s: %s", o.name, s.Text(st.Message()))
 	return e
 }
@@ -133,6 +137,7 @@ func httpStatus(st *status.Status) (int, bool) {
 // says so.
 func notGRPC(e *sink.Error, status int) *sink.Error {
 	e.Err = fmt.Errorf("otlp: gRPC %s: the answer was HTTP %d and not gRPC", e.Code, status)
+	e.NotTaken = httpsend.SaysNo(&httpsend.Response{Status: status})
 	switch {
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests,
 		status < 200, status > 499:

@@ -39,5 +39,7 @@ func (s *successes) judge(ctx context.Context, resp *collogpb.ExportLogsServiceR
 		Code:    "partial_success",
 		Err:     fmt.Errorf("otlp: the destination refused %d of %d records: %s", rejected, n, s.scrubber.Text(message)),
 		Remedy:  "Look for the reason at the destination; these events are not sent again.",
+
+		NotTaken: true, // of the batch beyond this request, which is all that is offered again
 	}
 }

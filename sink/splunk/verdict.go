@@ -50,6 +50,8 @@ func judge(q request, r *httpsend.Response, a answer) (int, *sink.Error) {
 		After:  r.RetryAfter,
 		Code:   "HEC " + strconv.Itoa(a.code),
 		Remedy: m.remedy,
+		// Even with a code. What a number beside "busy" means is not known, and an internal error may come afterwards.
+		NotTaken: e.NotTaken,
 	}
 	switch m.kind {
 	case byStatus, taken, retry:
@@ -67,6 +69,7 @@ func judge(q request, r *httpsend.Response, a answer) (int, *sink.Error) {
 		if 1 <= a.number && a.number <= q.events {
 			return a.number - 1, e
 		}
+		e.NotTaken = false // of the events before the one that it does not name
 	}
 	return 0, e
 }
@@ -92,6 +95,7 @@ func judgeOne(q request, a answer, e *sink.Error) (int, *sink.Error) {
 	switch {
 	case a.number < 0 || a.number >= q.events:
 		e.Verdict = sink.VerdictSplit
+		e.NotTaken = false // those before it have been indexed
 		e.Err = fmt.Errorf("%w, and the answer does not say which", e.Err)
 		return 0, e
 	case a.code == 6 && a.number == 0 && q.events > 1 && q.bytes >= lookalike:

@@ -78,6 +78,8 @@ func tooLarge(size, i int) error {
 		Count:   1,
 		Index:   []int{i},
 		Remedy:  "Publish less with one event.",
+
+		NotTaken: true,
 	}
 }
 

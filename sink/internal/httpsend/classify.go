@@ -20,6 +20,7 @@ func Classify(r *Response) error {
 func classify(r *Response) *sink.Error {
 	e := &sink.Error{Code: strconv.Itoa(r.Status), After: r.RetryAfter}
 	e.Err = errors.New("the destination answered " + statusText(r.Status))
+	e.NotTaken = SaysNo(r)
 	switch s := r.Status; {
 	case s >= 200 && s <= 299:
 		return classifySuccess(r, e)
@@ -37,6 +38,23 @@ func classify(r *Response) *sink.Error {
 		e.Remedy = "Check that the endpoint is the destination's and that no proxy answers in its place."
 	}
 	return e
+}
+
+// SaysNo reports whether an answer says that nothing of the request was taken. Its being a failure is not enough: a
+// proxy answers one when the server behind it has taken a request and then crashed, or is slow.
+func SaysNo(r *Response) bool {
+	switch s := r.Status; s {
+	case http.StatusSeeOther: // the answer to a request that was carried out
+		return false
+	case http.StatusRequestTimeout: // of the server to the proxy, as some mean it; Sumo Logic may have stored a part
+		return false
+	case http.StatusServiceUnavailable:
+		// Envoy's word for a connection that broke in the midst of a request, too. Who names a time has decided not to
+		// take it.
+		return r.RetryAfter > 0
+	default:
+		return 300 <= s && s <= 499
+	}
 }
 
 // classifySuccess believes a success whatever its body, and whether or not it could be read: the status is the answer.

@@ -108,7 +108,11 @@ func (c *Client) Post(ctx context.Context, body []byte, extra http.Header) (*Res
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, Diagnose(last.explain(err), c.address, c.scrub)
+		e := Diagnose(last.explain(err), c.address, c.scrub)
+		if begun := p.release(); !begun {
+			e.NotTaken = true
+		}
+		return nil, e
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {

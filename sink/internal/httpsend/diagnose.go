@@ -58,7 +58,8 @@ func (e *ProxyError) Error() string { return "the proxy answered " + statusText(
 
 // Diagnose returns the [*sink.Error] for a request to address, as host:port, that ended without an answer though its
 // context had not. The error is built anew from the kind of the failure: texts of net/http repeat what a server sent.
-// Failures that pass by themselves are Retry, those that somebody has to see to are Block.
+// Failures that pass by themselves are Retry, those that somebody has to see to are Block. Whether something of the
+// request was sent is the caller's to know; NotTaken is set where that does not matter.
 func Diagnose(err error, address string, s *scrub.Scrubber) *sink.Error {
 	d := diagnosis{err: err, peer: address, scrub: s}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
@@ -186,8 +187,11 @@ func (d diagnosis) alert(text string) *sink.Error {
 	alert := strings.TrimPrefix(text, "tls: ")
 	switch {
 	case containsAny(alert, clientAlerts):
-		return d.block(CodeCertificate, "Enter a client certificate that the destination accepts as TLS.Certificate and TLS.Key.",
+		e := d.block(CodeCertificate, "Enter a client certificate that the destination accepts as TLS.Certificate and TLS.Key.",
 			"%s refused the client certificate, or the lack of one: %s", d.peer, alert)
+		// In TLS 1.3 the request may be on its way by then. The server's side of the handshake has failed, so nobody reads it.
+		e.NotTaken = true
+		return e
 	case containsAny(alert, versionAlerts):
 		return d.block(CodeTLS, remedyTLS, "%s refused the TLS handshake: %s", d.peer, alert)
 	}
@@ -201,7 +205,8 @@ func (d diagnosis) dial() *sink.Error {
 		return nil
 	}
 	if e, ok := errors.AsType[*sink.Error](de.err); ok {
-		return e
+		own := *e // the host may hand it out again
+		return &own
 	}
 	peer := de.address
 	if d.peer == theProxy {

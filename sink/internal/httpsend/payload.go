@@ -17,6 +17,7 @@ type payload struct {
 	mu       sync.Mutex
 	data     []byte
 	pooled   *[]byte // where data came from, if it was compressed
+	begun    bool    // something of it was given to the transport, which may have sent it
 	released bool
 	replayed bool
 }
@@ -39,6 +40,7 @@ func (p *payload) reader() io.ReadCloser { return &payloadReader{p: p} }
 func (p *payload) replay() (io.ReadCloser, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.begun = false
 	if p.replayed {
 		return nil, errReplayed
 	}
@@ -46,14 +48,16 @@ func (p *payload) replay() (io.ReadCloser, error) {
 	return p.reader(), nil
 }
 
-// release ends all reading.
-func (p *payload) release() {
+// release ends all reading, and reports whether the server may have got something of the payload. Later calls only
+// report.
+func (p *payload) release() (begun bool) {
 	p.mu.Lock()
-	p.released, p.data = true, nil
-	p.mu.Unlock()
+	defer p.mu.Unlock()
 	if p.pooled != nil {
 		compressed.put(p.pooled)
 	}
+	p.released, p.data, p.pooled = true, nil, nil
+	return p.begun
 }
 
 // payloadReader reads a payload once. It has no WriteTo, which would take the data out of the lock.
@@ -72,6 +76,7 @@ func (r *payloadReader) Read(b []byte) (int, error) {
 	if r.off == len(r.p.data) {
 		return 0, io.EOF
 	}
+	r.p.begun = true
 	n := copy(b, r.p.data[r.off:])
 	r.off += n
 	return n, nil
