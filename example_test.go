@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -146,5 +147,16 @@ func authentication() []sink.Destination {
 			Endpoint: secret.New(os.Getenv("SUMO_URL")),
 			Category: "prod/audit",
 		},
+	}
+}
+
+// ofTenant is a destination whose endpoint and token a tenant of the host has typed.
+func ofTenant(endpoint string, token secret.Value) sink.Destination {
+	return splunk.Config{
+		Endpoint: endpoint,
+		Token:    token,
+		Network: sink.Network{Guard: &sink.Guard{
+			Allow: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16")}, // where your customers' own SIEMs are, if anywhere
+		}},
 	}
 }
