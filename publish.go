@@ -46,7 +46,8 @@ func (sc *scratch) free() {
 // deeper than 32 levels, cycles, channels, functions, complex numbers, empty keys, panicking methods and more than
 // Config.MaxEventBytes are an EventError; of repeated keys the last wins; NaN and infinities become strings; invalid
 // UTF-8 is replaced by U+FFFD and counted. A map or slice that another goroutine changes during the call is a data race
-// of the host.
+// of the host, and when it is a map, Go may end the process: no library can recover from that. The copy is made at once,
+// so nothing of the host's is read after Publish has returned.
 //
 // Publish allocates nothing for an event of plain values, once warm.
 func (s *Stream) Publish(e Event) error { return s.publish(context.Background(), &e, false) }
@@ -127,6 +128,9 @@ func (s *Stream) admit(ctx context.Context, rec []byte, info record.Info, wait b
 		}
 	}
 	s.totals.Repaired += uint64(info.Repaired) //nolint:gosec // a count is never negative
+	if info.Clamped {
+		s.totals.Clamped++
+	}
 	s.wakeForEvents()
 	return nil
 }

@@ -40,6 +40,9 @@ type Info struct {
 
 	// Repaired is the number of strings and keys in which invalid UTF-8 was replaced by U+FFFD.
 	Repaired int
+
+	// Clamped says that the event's Time was set to one that some protocol cannot carry.
+	Clamped bool
 }
 
 // Encoder writes records. It keeps scratch space between calls and nothing of an event. The zero Encoder is ready for
@@ -49,6 +52,7 @@ type Encoder struct {
 	limit    int
 	size     int
 	repaired int
+	clamped  bool
 
 	// frames[:depth] are the lists and groups being written. The first is Attributes or Changes itself.
 	frames [MaxDepth + 1]frame
@@ -77,7 +81,7 @@ func (enc *Encoder) Append(dst []byte, e *sink.Event, limit int) (rec []byte, in
 		enc.start(nil, 0)
 		return dst, Info{}, err
 	}
-	rec, info = enc.buf, Info{Size: enc.size, Repaired: enc.repaired}
+	rec, info = enc.buf, Info{Size: enc.size, Repaired: enc.repaired, Clamped: enc.clamped}
 	enc.start(nil, 0)
 	return rec, info, nil
 }
@@ -86,7 +90,7 @@ func (enc *Encoder) Append(dst []byte, e *sink.Event, limit int) (rec []byte, in
 func (enc *Encoder) start(dst []byte, limit int) {
 	enc.buf = dst
 	enc.limit = min(limit, math.MaxInt32) // counts and lengths have 32 bits
-	enc.size, enc.repaired = 0, 0
+	enc.size, enc.repaired, enc.clamped = 0, 0, false
 	enc.depth, enc.member = 0, ""
 	if cap(enc.entries) > maxScratch {
 		enc.entries = nil
@@ -169,6 +173,8 @@ func (enc *Encoder) header(e *sink.Event, outcome byte) {
 	at := e.Time
 	if at.IsZero() {
 		at = e.ObservedTime
+	} else {
+		enc.clamped = !carried(at)
 	}
 	flags := outcome << outcomeShift
 	if e.TraceID != [16]byte{} {

@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
 )
 
@@ -12,6 +13,17 @@ const (
 	maxSeconds = 253402300799
 	timeLength = 12
 )
+
+// The times that every protocol of this module's drivers can carry. In the JSON object, milliseconds since 1970 have 13
+// digits from 2001 on; OTLP's nanoseconds as an int64 end in 2262. A driver sends the nearest time that its protocol can
+// carry for any other, and the true one beside it. A test of the root package holds the drivers to this range.
+var (
+	minCarried = time.UnixMilli(1_000_000_000_000)
+	maxCarried = time.Unix(0, math.MaxInt64)
+)
+
+// carried reports whether every protocol can carry t.
+func carried(t time.Time) bool { return !t.Before(minCarried) && !t.After(maxCarried) }
 
 // appendTime appends t, clamped to the years 1 to 9999. What lies before them becomes one nanosecond after the zero
 // Time, because the zero Time means that none is set.
