@@ -2,6 +2,7 @@ package auditstream_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -31,33 +32,36 @@ type route struct {
 	url     string // scheme, host and port
 	tls     sink.TLS
 	network sink.Network
+	token   string // defaults to the canary
 }
+
+func (r route) secret() secret.Value { return secret.New(cmp.Or(r.token, canary.Secret)) }
 
 // overGRPC is the name of the one driver that does not speak plain HTTP.
 const overGRPC = "OTLP over gRPC"
 
-// secured are all drivers, each with the canary for its credential.
+// secured are all drivers, each with the token for its credential.
 var secured = map[string]func(r route) sink.Destination{
 	"OTLP over HTTP": func(r route) sink.Destination {
 		return otlp.Config{
-			Endpoint: r.url + "/v1/logs?key=#{Secret | UriDataEscape}", Secret: secret.New(canary.Secret), TLS: r.tls, Network: r.network,
+			Endpoint: r.url + "/v1/logs?key=#{Secret | UriDataEscape}", Secret: r.secret(), TLS: r.tls, Network: r.network,
 			Headers: sink.Headers{"Authorization": "Bearer #{Secret}", "X-Api-Key": "#{Secret | ToBase64}"},
 		}
 	},
 	overGRPC: func(r route) sink.Destination {
 		return otlp.Config{
-			Endpoint: r.url, Protocol: otlp.GRPC, Secret: secret.New(canary.Secret), TLS: r.tls, Network: r.network,
+			Endpoint: r.url, Protocol: otlp.GRPC, Secret: r.secret(), TLS: r.tls, Network: r.network,
 			Headers: sink.Headers{"Authorization": "Bearer #{Secret}"},
 		}
 	},
 	"Splunk": func(r route) sink.Destination {
 		return splunk.Config{
-			Endpoint: r.url, Token: secret.New(canary.Secret), TLS: r.tls, Network: r.network,
+			Endpoint: r.url, Token: r.secret(), TLS: r.tls, Network: r.network,
 			Headers: sink.Headers{"X-Api-Key": "#{Secret}"},
 		}
 	},
 	"Sumo Logic": func(r route) sink.Destination {
-		path := "/receiver/v1/http/" + url.PathEscape(canary.Secret)
+		path := "/receiver/v1/http/" + url.PathEscape(r.secret().Reveal())
 		return sumologic.Config{Endpoint: secret.New(r.url + path), TLS: r.tls, Network: r.network}
 	},
 }

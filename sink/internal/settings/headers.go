@@ -45,7 +45,7 @@ func (c *Check) Headers(field string, headers sink.Headers, reserved ...string) 
 		case !token(name):
 			c.Fail(at, "", "is not a header name: write letters, digits and hyphens")
 			continue
-		case slices.Contains(owned, canonical), strings.HasPrefix(canonical, "Proxy-"):
+		case slices.Contains(owned, canonical), strings.HasPrefix(canonical, "Proxy-"), strings.HasPrefix(canonical, "Sec-"):
 			c.Fail(at, "", "belongs to the transport: remove it")
 			continue
 		case containsFold(reserved, canonical):

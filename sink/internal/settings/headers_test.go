@@ -33,6 +33,7 @@ func TestHeadersRefused(t *testing.T) {
 		"Host": owned, "host": owned, "Content-Length": owned, "TRANSFER-ENCODING": owned, "connection": owned,
 		"Content-Encoding": owned, "content-type": owned, "Accept-Encoding": owned, "TE": owned, "Trailer": owned, "Upgrade": owned,
 		"Expect": owned, "Keep-Alive": owned, "Proxy-Authorization": owned, "proxy-connection": owned, "HTTP2-Settings": owned,
+		"Sec-WebSocket-Key": owned, "sec-fetch-mode": owned,
 		"Idempotency-Key": owned, "x-idempotency-key": owned,
 		"X-Driver": reserved, "x-driver": reserved,
 		"":    "is not a header name: write letters, digits and hyphens",
