@@ -2,10 +2,7 @@ package peers
 
 import (
 	"context"
-	"math/rand/v2"
-	"net"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 
@@ -80,21 +77,6 @@ func startPeer(t *testing.T, k kind, s settings) *peer {
 	}
 	require.NoError(t, err, "no port to be had")
 	return nil
-}
-
-// freeAddress returns an address of loopback on which nobody listens. It is none of those that the system gives to
-// outgoing connections, so that it will still be free when a peer is started for the second time.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			require.NoError(t, l.Close())
-			return addr
-		}
-	}
-	require.FailNow(t, "no port is free")
-	return ""
 }
 
 // start starts the peer again, on the same port.

@@ -2,7 +2,6 @@ package peers
 
 import (
 	"fmt"
-	"net"
 	"sync"
 	"testing"
 
@@ -84,16 +83,6 @@ func outage(t *testing.T, p *peer, h *host, events []auditstream.Event) int {
 	h.flush()
 	assert.Equal(t, auditstream.ConditionHealthy, h.Status().Condition)
 	return len(p.read(taken))
-}
-
-// listening reports whether somebody accepts connections.
-func listening(addr string) bool {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return false
-	}
-	_ = conn.Close()
-	return true
 }
 
 // requireOrder requires that the events with the given ids have all arrived, in this order and numbered in it, and
