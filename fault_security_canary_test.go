@@ -31,16 +31,16 @@ import (
 var echo = canary.Secret + " Bearer " + canary.Secret + " " + url.PathEscape(canary.Secret) + " Basic " +
 	base64.StdEncoding.EncodeToString([]byte("user:"+canary.Secret)) + " " + base64.StdEncoding.EncodeToString([]byte(canary.Secret))
 
-// A dialer is the host's part of the way to a destination.
-type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+// A roadDialer is the host's part of the way to a destination.
+type roadDialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // failing returns a dialler that gives an error to everybody.
-func failing(err error) dialer {
+func failing(err error) roadDialer {
 	return func(context.Context, string, string) (net.Conn, error) { return nil, err }
 }
 
 // meeting returns a dialler that leads to meet.
-func meeting(meet func(far net.Conn)) dialer {
+func meeting(meet func(far net.Conn)) roadDialer {
 	return func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
 		go func() {
@@ -52,7 +52,7 @@ func meeting(meet func(far net.Conn)) dialer {
 }
 
 // saying returns a dialler that leads to somebody who takes what comes first, says one thing and hangs up.
-func saying(text string) dialer {
+func saying(text string) roadDialer {
 	return meeting(func(far net.Conn) {
 		_, _ = far.Read(make([]byte, 4<<10))
 		_, _ = io.WriteString(far, text)
@@ -69,7 +69,7 @@ func (b broken) Read([]byte) (int, error)  { return 0, b.err }
 func (b broken) Write([]byte) (int, error) { return 0, b.err }
 
 // failures of the network that have no answer, each with the canary in whatever the failure can say.
-var failures = map[string]dialer{
+var failures = map[string]roadDialer{
 	"name unknown":     failing(&net.DNSError{Err: "no such host " + echo, Name: "siem.example", Server: echo, IsNotFound: true}),
 	"name server":      failing(&net.DNSError{Err: "server misbehaving " + echo, Name: "siem.example", Server: echo}),
 	"name not in time": failing(&net.DNSError{Err: "i/o timeout " + echo, Name: "siem.example", IsTimeout: true}),
@@ -93,7 +93,7 @@ var failures = map[string]dialer{
 // proxies answer CONNECT, or SOCKS, with everything that they were sent.
 var proxies = map[string]struct {
 	scheme string
-	dial   dialer
+	dial   roadDialer
 }{
 	"refuses the password": {"http", saying("HTTP/1.1 407 " + echo + "\r\nProxy-Authenticate: " + echo + "\r\n\r\n" + echo)},
 	"forbids":              {"http", saying("HTTP/1.1 403 " + echo + "\r\n\r\n" + echo)},
@@ -111,7 +111,7 @@ var proxies = map[string]struct {
 // TestSecretsNeverLeaveOnTheWay lets every driver fail before there is an answer: at DNS, at the dial, in the TLS
 // handshake, at the proxy.
 func TestSecretsNeverLeaveOnTheWay(t *testing.T) {
-	certify := func(t *testing.T) (dialer, sink.TLS) {
+	certify := func(t *testing.T) (roadDialer, sink.TLS) {
 		t.Helper()
 		root := issue(t, nil, nil)
 		told := issue(t, root, func(c *x509.Certificate) {
