@@ -180,12 +180,12 @@ func (s *Stream) returned(a *attempt, ans answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.outlet.busy = false
-	a.outlet.closeIfDone()
+	s.closeIfDone(a.outlet)
+	s.notePanic(a.outlet, ans.err)
 	if !a.over {
 		a.answers <- ans
 		return
 	}
-	s.logPanic(a.outlet, ans.err)
 	if ans.n > 0 || ans.err == nil {
 		s.logLate(a, ans)
 	}

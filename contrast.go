@@ -82,10 +82,12 @@ func (s *Stream) prove(a *attempt, r ruling) (_ ruling, ok bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if verdict.panicked {
+		s.notePanic(a.outlet, verdict.err)
+	}
 	if test.over {
 		return kept, false
 	}
-	s.logPanic(a.outlet, verdict.err)
 	if verdict.delivered() == 1 {
 		s.contrast.row = 0
 	}

@@ -143,6 +143,7 @@ func TestDeleteWorksHoweverBrokenTheSink(t *testing.T) {
 				assert.Equal(t, auditstream.ConditionHealthy, status.Condition)
 				assert.Empty(t, status.Destination)
 				require.NoError(t, status.LastError)
+				status.Totals.InDoubt = 0 // how many attempts there were is chance
 				assert.Equal(t, auditstream.Totals{Accepted: 3, Discarded: 3, DiscardedDeleted: 3}, status.Totals)
 				require.ErrorIs(t, s.Publish(event(4)), auditstream.ErrDeleted)
 				require.ErrorIs(t, s.Flush(t.Context()), auditstream.ErrDeleted)

@@ -54,33 +54,50 @@ func (o *outlet) call(ctx context.Context, batch []sink.Event, done func(answer)
 	ans := answer{err: errGoexit}
 	defer func() {
 		if p := recover(); p != nil {
-			ans = answer{err: &panicError{text: panicText(p), stack: debug.Stack()}}
+			ans = answer{err: newPanicError(p)}
 		}
 		done(ans)
 	}()
 	n, err := o.sink.Deliver(ctx, batch)
+	if null, ok := err.(*sink.Error); err != nil && !(ok && null == nil) { //nolint:errorlint // the error itself
+		_ = err.Error() // if that panics or hangs, then here, and not where the host wants to show it
+	}
 	ans = answer{n: n, err: err, cause: context.Cause(ctx)}
 }
 
 // retire takes o out of use and closes its sink when no Deliver runs on it. It is called with the lock held.
-func (o *outlet) retire() {
+func (s *Stream) retire(o *outlet) {
 	o.retired = true
-	o.closeIfDone()
+	s.closeIfDone(o)
 }
 
 // closeIfDone closes the sink of a retired outlet unless a Deliver is still running: then it is called again after
-// that. Nobody waits for Close, which may be slow or hang.
-func (o *outlet) closeIfDone() {
+// that. Nobody waits for Close, which may be slow or hang. It is called with the lock held.
+func (s *Stream) closeIfDone(o *outlet) {
 	closer, ok := o.sink.(io.Closer)
 	if !ok || !o.retired || o.busy || o.closed {
 		return
 	}
 	o.closed = true
 	go func() {
-		defer func() { _ = recover() }()
+		err := errGoexit
+		defer func() {
+			if p := recover(); p != nil {
+				err = newPanicError(p)
+			}
+			if err != nil {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.notePanic(o, err)
+			}
+		}()
 		_ = closer.Close()
+		err = nil
 	}()
 }
+
+// newPanicError is the error of a sink that panicked with p. It is called while the panic is being recovered.
+func newPanicError(p any) error { return &panicError{text: panicText(p), stack: debug.Stack()} }
 
 // panicText describes what was panicked with, as far as it cannot hold an event or a secret: a text made by a driver or
 // a callback could.

@@ -12,7 +12,9 @@ import (
 func (s *Stream) settle(a *attempt, ans answer) {
 	r := rule(ans, a.lease.Len)
 	s.mu.Lock()
-	s.logPanic(a.outlet, r.err)
+	if r.panicked {
+		s.notePanic(a.outlet, r.err)
+	}
 	trial := s.contrast
 	// What a destination refuses that is not the stream's any more is for the new one to judge.
 	unproven := trial.follow(r) || a.replaced && len(r.rejected) > 0

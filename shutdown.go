@@ -98,7 +98,7 @@ func (s *Stream) finish(cause error) (left func() error) {
 	n := s.queue.Clear()
 	s.totals.DiscardedShutdown += uint64(n) //nolint:gosec // a count is never negative
 	if s.outlet != nil {
-		s.outlet.retire()
+		s.retire(s.outlet)
 	}
 	s.logShutdown(n)
 	s.wake()

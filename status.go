@@ -93,6 +93,10 @@ type Totals struct {
 	// the true one beside it. An unset Time, which becomes the time of Publish, does not count. It is no part of the
 	// ledger.
 	Clamped uint64
+	// SinkPanics counts the panics of sinks that were recovered: in Deliver, which is then tried again, in Close, or in
+	// a method of an error that Deliver returned. A sink that calls runtime.Goexit counts as well. It is no part of the
+	// ledger.
+	SinkPanics uint64
 }
 
 // Status returns one consistent snapshot. It never waits for a sink or a callback.

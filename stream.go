@@ -103,7 +103,7 @@ func (s *Stream) Configure(dst sink.Destination) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing.begun {
-		fresh.retire()
+		s.retire(fresh)
 		return ErrShutdown
 	}
 	to := moves[s.state][configure].to
@@ -113,7 +113,7 @@ func (s *Stream) Configure(dst sink.Destination) error {
 	old := s.outlet
 	s.outlet = fresh
 	if old != nil {
-		old.retire()
+		s.retire(old)
 		s.logEdit(old, fresh)
 	}
 	if s.attempt != nil {
@@ -172,7 +172,7 @@ func (s *Stream) Delete() error {
 	s.refuseWaiters(ErrDeleted)                          // before there is room for them
 	s.totals.DiscardedDeleted += uint64(s.queue.Clear()) //nolint:gosec // a count is never negative
 	if s.outlet != nil {
-		s.outlet.retire()
+		s.retire(s.outlet)
 		s.outlet = nil
 	}
 	s.pace, s.split, s.contrast = pace{}, split{}, contrast{}

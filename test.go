@@ -37,12 +37,12 @@ func (s *Stream) Test(ctx context.Context, dst sink.Destination) error {
 	go s.deliverTest(attempt, o, answers)
 	select {
 	case ans := <-answers:
-		return testResult(ans)
+		return s.testResult(o, ans)
 	case <-attempt.Done():
 	}
 	select {
 	case ans := <-answers: // both at once: the answer says more
-		return testResult(ans)
+		return s.testResult(o, ans)
 	default:
 		return fmt.Errorf("auditstream: the test for %q was not answered: %w",
 			s.cfg.Name, cmp.Or(ctx.Err(), errAttemptTimeout))
@@ -72,15 +72,20 @@ func (s *Stream) deliverTest(ctx context.Context, o *outlet, answers chan<- answ
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		o.busy = false
-		o.retire()
-		s.logPanic(o, ans.err)
+		s.retire(o)
+		s.notePanic(o, ans.err)
 		answers <- ans // one slot: it does not wait
 	})
 }
 
 // testResult is the error of Test for an answer.
-func testResult(ans answer) error {
+func (s *Stream) testResult(o *outlet, ans answer) error {
 	r := rule(ans, 1)
+	if r.panicked {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.notePanic(o, r.err)
+	}
 	if r.delivered() == 1 {
 		return nil
 	}

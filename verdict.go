@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -20,6 +19,7 @@ type ruling struct {
 	verdict  sink.Verdict
 	quiet    bool // keep the rest, and let neither condition nor backoff change
 	doubt    bool // the destination may have taken some of the rest
+	panicked bool // a method of the sink's error did
 	err      error
 	after    time.Duration
 }
@@ -29,7 +29,8 @@ type ruling struct {
 func rule(ans answer, size int) (r ruling) {
 	defer func() {
 		if p := recover(); p != nil { // one of those methods
-			r = retryRuling(0, &panicError{text: panicText(p), stack: debug.Stack()})
+			r = retryRuling(0, newPanicError(p))
+			r.panicked = true
 		}
 	}()
 	e, ok := errors.AsType[*sink.Error](ans.err)
