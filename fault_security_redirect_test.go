@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 					if driver != overGRPC { // gRPC's library keeps the headers of such an answer to itself
 						require.ErrorContains(t, got.LastError, target)
 					}
-					require.ErrorContains(t, got.LastError, fmt.Sprint(status))
+					require.ErrorContains(t, got.LastError, strconv.Itoa(status))
 					checkNothingOfTheLocation(t, got.LastError, j)
 
 					requests, _ := server.seen()

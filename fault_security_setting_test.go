@@ -31,8 +31,8 @@ func settable(t reflect.Type, path string, visit func(path string, field reflect
 	if t.Kind() != reflect.Struct || !strings.HasPrefix(t.PkgPath(), reflect.TypeFor[auditstream.Config]().PkgPath()) {
 		return
 	}
-	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() {
+	for f := range t.Fields() {
+		if f.IsExported() {
 			visit(path+"."+f.Name, f)
 			settable(f.Type, path+"."+f.Name, visit)
 		}
