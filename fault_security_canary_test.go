@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"os/exec"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/auditstream/auditstream"
 	"github.com/auditstream/auditstream/internal/canary"
@@ -204,6 +206,29 @@ func TestARequestHasNoHistory(t *testing.T) {
 				}
 				assert.Equal(t, "auditstream", strings.Fields(r.UserAgent())[0])
 			}
+		})
+	}
+}
+
+// TestNoHookOfACallerSeesASecret tests a destination under a context with a hook that is shown every header.
+func TestNoHookOfACallerSeesASecret(t *testing.T) {
+	t.Parallel()
+	for driver, destination := range secured {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			var seen canary.Log
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+				GetConn:          func(address string) { _, _ = io.WriteString(&seen, address) },
+				WroteHeaderField: func(name string, values []string) { _, _ = fmt.Fprintln(&seen, name, values) },
+			})
+			ctx = metadata.AppendToOutgoingContext(ctx, "x-of-the-caller", "1")
+			server := newSentinel(t, nil, nil)
+			s := newStream(t, auditstream.Config{})
+			require.NoError(t, s.Test(ctx, destination(route{url: "http://" + server.host()})))
+			requests, _ := server.seen()
+			assert.Equal(t, 1, requests)
+			assert.Empty(t, server.requests[0].Header.Get("X-Of-The-Caller"))
+			assert.Zero(t, len(seen.String()), "a hook was called")
 		})
 	}
 }

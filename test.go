@@ -30,7 +30,7 @@ func (s *Stream) Test(ctx context.Context, dst sink.Destination) error {
 	if err != nil {
 		return err
 	}
-	attempt, stop := context.WithTimeoutCause(ctx, s.cfg.AttemptTimeout, errAttemptTimeout)
+	attempt, stop := context.WithTimeoutCause(withoutValues{ctx}, s.cfg.AttemptTimeout, errAttemptTimeout)
 	defer stop()
 	answers := make(chan answer, 1)
 	o.busy = true
@@ -48,6 +48,13 @@ func (s *Stream) Test(ctx context.Context, dst sink.Destination) error {
 			s.cfg.Name, cmp.Or(ctx.Err(), errAttemptTimeout))
 	}
 }
+
+// withoutValues is a caller's context as far as a sink gets to see it: when it ends, and none of its values. One of them
+// may be a hook of net/http/httptrace, which is shown the headers of every request made under it, credentials included.
+type withoutValues struct{ context.Context }
+
+// Value implements [context.Context].
+func (withoutValues) Value(any) any { return nil }
 
 // candidate returns the destination to test.
 func (s *Stream) candidate(dst sink.Destination) (sink.Destination, error) {
