@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -38,16 +39,16 @@ func (c *Check) TLS(t sink.TLS) *tls.Config {
 	return cfg
 }
 
-// Network checks how the network is reached. A password for the proxy is a secret like the others.
+// Network checks how the network is reached. A password for the proxy is a secret like the others, and so is a user name
+// that comes without one: such proxies take a token for it.
 func (c *Check) Network(n sink.Network) {
 	c.network = n
 	c.fold(n.Validate())
 	if n.Proxy == nil || n.Proxy.User == nil {
 		return
 	}
-	if password, ok := n.Proxy.User.Password(); ok {
-		c.hide(secret.New(password))
-	}
+	password, _ := n.Proxy.User.Password()
+	c.hide(secret.New(cmp.Or(password, n.Proxy.User.Username())))
 }
 
 // checkGuard refuses at once a host that is an address, or the name of this machine, and that the guard would refuse

@@ -63,6 +63,15 @@ func TestNetworkProxy(t *testing.T) {
 	}
 }
 
+func TestCredentialsOfTheProxyAreSecret(t *testing.T) {
+	for _, user := range []*url.Userinfo{url.UserPassword("u", token), url.UserPassword(token, ""), url.User(token)} {
+		c := settings.New("drv", "Secret", secret.Value{})
+		c.Network(sink.Network{Proxy: &url.URL{Scheme: "http", Host: "p.example", User: user}})
+		require.NoError(t, c.Done())
+		assert.Equal(t, `"you are [REDACTED]"`, c.Scrubber().Text("you are "+token))
+	}
+}
+
 func TestFailAndFailf(t *testing.T) {
 	c := settings.New("drv", "Secret", secret.Value{})
 	c.Fail("A", `"v"`, "is bad")
