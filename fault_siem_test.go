@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,12 +222,44 @@ func arrived(ids []string) (once []string, duplicates uint64) {
 	return once, duplicates
 }
 
-// A trial is a delivery to a fake SIEM.
+// A trial is a delivery to a fake SIEM, over a network that a test can spoil.
 type trial struct {
 	*delivery
 	siem  fakeSIEM
 	place place
 	dst   sink.Destination
+
+	mu    sync.Mutex
+	via   dialer // nil: straight to the SIEM
+	dials []time.Time
+}
+
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dial is what the driver dials by.
+func (f *trial) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	f.mu.Lock()
+	f.dials = append(f.dials, time.Now())
+	via := f.via
+	f.mu.Unlock()
+	if via == nil {
+		via = f.siem.DialContext
+	}
+	return via(ctx, network, address)
+}
+
+// route sends what is dialled from now on another way; nil is straight to the SIEM.
+func (f *trial) route(via dialer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.via = via
+}
+
+// dialled returns when the driver dialled.
+func (f *trial) dialled() []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.dials)
 }
 
 // checkArrival checks that all events have arrived in order, and that no repeat went uncounted.
@@ -250,19 +284,20 @@ func inDrivers(t *testing.T, some []driver, cfg auditstream.Config, test func(t 
 	t.Helper()
 	for _, d := range some {
 		t.Run(d.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { test(t, d, newTrial(t, d, cfg)) })
+			synctest.Test(t, func(t *testing.T) { test(t, d, newTrial(t, d, served{}, cfg)) })
 		})
 	}
 }
 
-// newTrial starts a fake SIEM in memory and a Stream to it.
-func newTrial(t *testing.T, d driver, cfg auditstream.Config) *trial {
+// newTrial starts a fake SIEM and a Stream to it.
+func newTrial(t *testing.T, d driver, how served, cfg auditstream.Config) *trial {
 	t.Helper()
 	f, log := &trial{}, new(canary.Log)
-	f.siem, f.place.base = d.serve(t, served{})
+	f.siem, f.place.base = d.serve(t, how)
 	t.Cleanup(f.siem.Close)
+	f.place.tls.RootCAs = f.siem.CertPEM()
 	f.place.log = slog.New(slog.NewTextHandler(log, nil))
-	f.place.network.DialContext = f.siem.DialContext
+	f.place.network.DialContext = f.dial
 	f.dst = d.config(f.place)
 	f.delivery = deliverTo(t, f.dst, log, cfg)
 	return f

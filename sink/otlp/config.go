@@ -49,8 +49,9 @@ type Config struct {
 	// http:// and https:// proxies, by CONNECT. Defaults to dialling directly.
 	Network sink.Network `json:"-"`
 
-	// Logger gets a warning, once for each sink, when a destination has taken records and has something to say about
-	// them, which is no failure. It is the host's, not the administrator's. Defaults to none.
+	// Logger gets the warnings that are no failures, each at most once for a sink: that a destination has taken records
+	// and has something to say about them, and that what it said broke off. It is the host's, not the administrator's.
+	// Defaults to none.
 	Logger *slog.Logger `json:"-"`
 
 	_ struct{}

@@ -131,6 +131,9 @@ func (c *catcher) Write(p []byte) (int, error) {
 func (h *httpWire) verdict(ctx context.Context, resp *httpsend.Response, records int) error {
 	err := httpsend.Classify(resp)
 	if err == nil {
+		if resp.BrokeOff() {
+			h.answers.missed(ctx)
+		}
 		return h.answers.judge(ctx, readSuccess(resp), records)
 	}
 	err = httpsend.Named("otlp", err)

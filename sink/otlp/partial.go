@@ -8,6 +8,7 @@ import (
 	collogpb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 
 	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/internal/httpsend"
 	"github.com/auditstream/auditstream/sink/internal/scrub"
 )
 
@@ -16,7 +17,16 @@ type successes struct {
 	scrubber *scrub.Scrubber
 	name     string // of the destination, in warnings
 	log      *slog.Logger
-	warned   bool
+
+	warned, warnedUnparsed bool
+}
+
+// missed warns, once, that an accepted request's answer could not be read: it may have held a partial success.
+func (s *successes) missed(ctx context.Context) {
+	if !s.warnedUnparsed {
+		s.warnedUnparsed = true
+		s.log.WarnContext(ctx, httpsend.UnparsedMessage, "destination", s.name, "code", httpsend.UnparsedCode)
+	}
 }
 
 // judge returns what an accepted request's answer means for the n records of it: nil, or a Reject with the number of

@@ -11,14 +11,18 @@ import (
 // gate is one loopback address of a server, which can be closed and opened again on the same port.
 type gate struct {
 	addr   net.Addr // fixed once the gate has been open
+	bound  bool     // addr has the port of the kernel's choice
 	memory bool
 	serve  func(*tracker) (stop func())
 
 	accepted atomic.Int64
 
-	// What follows belongs to the time between open and close.
-	pipe *pipeListener
+	// stop ends what belongs to the time between open and close.
 	stop func()
+
+	// pipe is the listener in memory, nil on a closed gate. A dial looks for it while the gate may be closing, which can
+	// take as long as a handler does.
+	pipe atomic.Pointer[pipeListener]
 }
 
 // newGate returns a gate that is not open yet. port is the one to show for a server in memory; a real one gets its port
@@ -37,14 +41,17 @@ func (g *gate) open() error {
 	}
 	var l net.Listener
 	if g.memory {
-		g.pipe = newPipeListener(g.addr)
-		l = g.pipe
+		pipe := newPipeListener(g.addr)
+		g.pipe.Store(pipe)
+		l = pipe
 	} else {
 		var err error
 		if l, err = new(net.ListenConfig).Listen(context.Background(), "tcp", g.addr.String()); err != nil {
 			return &ListenError{Address: g.addr.String(), Err: err}
 		}
-		g.addr = l.Addr()
+		if !g.bound {
+			g.addr, g.bound = l.Addr(), true
+		}
 	}
 	g.stop = g.serve(newTracker(l, &g.accepted))
 	return nil
@@ -55,7 +62,8 @@ func (g *gate) open() error {
 func (g *gate) close() {
 	if g.stop != nil {
 		g.stop()
-		g.stop, g.pipe = nil, nil
+		g.stop = nil
+		g.pipe.Store(nil)
 	}
 }
 
@@ -111,8 +119,6 @@ func (s *server) SetOutage(down bool) error {
 
 // Connections returns how many connections the server has accepted, those that have ended included.
 func (s *server) Connections() int {
-	s.life.Lock()
-	defer s.life.Unlock()
 	n := int64(0)
 	for _, g := range s.gates {
 		n += g.accepted.Load()
@@ -150,11 +156,9 @@ func (s *server) findGate(host, port string) (*gate, *pipeListener) {
 	if host != "127.0.0.1" && host != "localhost" {
 		return nil, nil
 	}
-	s.life.Lock()
-	defer s.life.Unlock()
 	for _, g := range s.gates {
 		if a, ok := g.addr.(*net.TCPAddr); ok && strconv.Itoa(a.Port) == port {
-			return g, g.pipe
+			return g, g.pipe.Load()
 		}
 	}
 	return nil, nil

@@ -193,6 +193,30 @@ func TestOutageRefusesAndReturnsToThePort(t *testing.T) {
 	})
 }
 
+// In a bubble a dial that waited for a lock would stop the clock, and with it the handler that the outage waits for.
+func TestOutageWaitsForHandlersAndKeepsNobodyFromDialling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSumoLogic(t, siemtest.SumoLogicConfig{InMemory: true})
+		s.Fail(func(siemtest.Request) *siemtest.Answer {
+			time.Sleep(time.Second)
+			return nil
+		})
+		c := newClient(t, s)
+		go func() { _, _ = post(s).try(t.Context(), c) }()
+		synctest.Wait()
+		var outage sync.WaitGroup
+		outage.Go(func() { assert.NoError(t, s.SetOutage(true)) })
+		synctest.Wait()
+		start := time.Now()
+		_, err := s.DialContext(t.Context(), "tcp", hostOf(t, s.URL()))
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		assert.Equal(t, 1, s.Connections())
+		assert.Zero(t, time.Since(start))
+		outage.Wait()
+		assert.Equal(t, time.Second, time.Since(start))
+	})
+}
+
 func TestOutageTellsThatThePortIsTaken(t *testing.T) {
 	t.Parallel()
 	s := newSumoLogic(t, siemtest.SumoLogicConfig{})

@@ -69,8 +69,9 @@ type Config struct {
 	Network sink.Network `json:"-"`
 
 	// Logger gets the warnings that are no failures, each at most once for a sink: that the token has indexer
-	// acknowledgement, and that an event is longer than what Splunk keeps by default. They name the destination and
-	// hold nothing of an event but its size. It is the host's, not the administrator's. Defaults to none.
+	// acknowledgement, that an event is longer than what Splunk keeps by default, and that the answer to events that were
+	// taken broke off. They name the destination and hold nothing of an event but its size. It is the host's, not the
+	// administrator's. Defaults to none.
 	Logger *slog.Logger `json:"-"`
 
 	_ struct{}

@@ -25,7 +25,7 @@ type hec struct {
 	name     string      // of the destination, in warnings
 	log      *slog.Logger
 
-	warnedACK, warnedLength bool
+	warnedACK, warnedLength, warnedUnparsed bool
 }
 
 // Deliver implements [sink.Sink].
@@ -64,6 +64,7 @@ func (h *hec) post(ctx context.Context, q request, body []byte) (int, error) {
 	h.heed(ctx, a)
 	n, e := judge(q, r, a)
 	if e == nil {
+		h.warnOfAnswer(ctx, r)
 		return n, nil
 	}
 	if r.Status == http.StatusNotFound {
@@ -126,6 +127,14 @@ func (h *hec) warnOfLength(ctx context.Context, longest int) {
 	h.warnedLength = true
 	h.log.WarnContext(ctx, "an event is longer than Splunk keeps by default; raise TRUNCATE for its source type in props.conf",
 		"destination", h.name, "bytes", longest, "default", truncated)
+}
+
+func (h *hec) warnOfAnswer(ctx context.Context, r *httpsend.Response) {
+	if !r.BrokeOff() || h.warnedUnparsed {
+		return
+	}
+	h.warnedUnparsed = true
+	h.log.WarnContext(ctx, httpsend.UnparsedMessage, "destination", h.name, "code", httpsend.UnparsedCode)
 }
 
 func newChannel() http.Header { return http.Header{channelHeader: {uuid.NewString()}} }

@@ -77,8 +77,7 @@ func judge(q request, r *httpsend.Response, a answer) (int, *sink.Error) {
 // judgeSuccess judges a 2xx. Nobody but HEC answers with a code, so a whole body without one is somebody else's: a
 // login page, another API. A body that is not there or broke off leaves the status as the answer.
 func judgeSuccess(r *httpsend.Response, a answer) *sink.Error {
-	broke := r.BodyErr != nil && !errors.Is(r.BodyErr, httpsend.ErrBodyTooLarge)
-	if a.code != none || broke || len(bytes.TrimSpace(r.Body)) == 0 {
+	if a.code != none || r.BrokeOff() || len(bytes.TrimSpace(r.Body)) == 0 {
 		return nil
 	}
 	return &sink.Error{

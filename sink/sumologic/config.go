@@ -60,8 +60,9 @@ type Config struct {
 	// Network is the host's policy on the network. Defaults to direct connections.
 	Network sink.Network `json:"-"`
 
-	// Logger gets a warning, once for each sink, when Sumo Logic has taken events and dropped some of their metadata,
-	// which is no failure. It is the host's, not the administrator's. Defaults to none.
+	// Logger gets the warnings that are no failures, each at most once for a sink: that Sumo Logic has taken events and
+	// dropped some of their metadata, and that its answer to events that were taken broke off. It is the host's, not the
+	// administrator's. Defaults to none.
 	Logger *slog.Logger `json:"-"`
 
 	_ struct{}

@@ -28,7 +28,8 @@ type source struct {
 	scrub  *scrub.Scrubber
 	name   string // of the destination, in warnings
 	log    *slog.Logger
-	warned bool
+
+	warned, warnedUnparsed bool
 }
 
 // Deliver implements [sink.Sink].
@@ -95,8 +96,12 @@ func (s *source) post(ctx context.Context, body []byte) error {
 	return nil
 }
 
-// heed warns when Sumo Logic has taken the messages and says that it left something out.
+// heed warns when Sumo Logic has taken the messages and says that it left something out, or may have said so.
 func (s *source) heed(ctx context.Context, r *httpsend.Response) {
+	if r.BrokeOff() && !s.warnedUnparsed {
+		s.warnedUnparsed = true
+		s.log.WarnContext(ctx, httpsend.UnparsedMessage, "destination", s.name, "code", httpsend.UnparsedCode)
+	}
 	if s.warned || r.Status == http.StatusNoContent {
 		return
 	}

@@ -60,8 +60,7 @@ func SaysNo(r *Response) bool {
 // classifySuccess believes a success whatever its body, and whether or not it could be read: the status is the answer.
 // Only a page for people shows that it is somebody else's.
 func classifySuccess(r *Response, e *sink.Error) *sink.Error {
-	whole := r.BodyErr == nil || errors.Is(r.BodyErr, ErrBodyTooLarge)
-	if !whole || !IsHTML(r.Body) {
+	if r.BrokeOff() || !IsHTML(r.Body) {
 		return nil
 	}
 	e.Verdict = sink.VerdictBlock

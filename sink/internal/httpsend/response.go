@@ -38,6 +38,16 @@ type Response struct {
 	LocationHost string
 }
 
+// BrokeOff reports whether the body ended before it was whole.
+func (r *Response) BrokeOff() bool { return r.BodyErr != nil && !errors.Is(r.BodyErr, ErrBodyTooLarge) }
+
+// The warning of drivers about an answer with a good status whose body broke off: its message, and its code. The events
+// are delivered, but a remark on some of them may have been lost.
+const (
+	UnparsedMessage = "the destination took the events, and its answer broke off: what it said about them is not known"
+	UnparsedCode    = "unparsed_response"
+)
+
 func (c *Client) read(resp *http.Response) *Response {
 	r := &Response{
 		Status:       resp.StatusCode,
