@@ -37,6 +37,13 @@ var (
 // errNotMade is the answer of a nil or zero Stream. It matches ErrUnconfigured, so that a host handles both alike.
 var errNotMade = fmt.Errorf("%w: the Stream was not made by auditstream.New", ErrUnconfigured)
 
+// An endedWait is the error of a wait that a context ended. Its text is put together by whoever asks for it, and not
+// under the Stream's lock: the error of a host's own context may do anything.
+type endedWait struct{ what, cause error }
+
+func (e *endedWait) Error() string   { return e.what.Error() + ": " + e.cause.Error() }
+func (e *endedWait) Unwrap() []error { return []error{e.what, e.cause} }
+
 // EventError says why an event was refused by Publish: something in it is missing, too large, nested too deeply, or of
 // a kind that cannot be encoded. The event was not accepted. An EventError never holds a value of the event.
 type EventError struct {

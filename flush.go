@@ -41,8 +41,8 @@ func (s *Stream) Flush(ctx context.Context) error {
 			return ErrPaused
 		}
 		if err := s.waitForChange(ctx); err != nil {
-			return fmt.Errorf("auditstream: flush of %q ended with %d events not answered for: %w",
-				s.cfg.Name, s.queue.Pending(through), err)
+			return &endedWait{fmt.Errorf("auditstream: flush of %q ended with %d events not answered for",
+				s.cfg.Name, s.queue.Pending(through)), err}
 		}
 	}
 }

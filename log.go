@@ -15,20 +15,25 @@ const logEvery = time.Second
 // log hands a record to the teller: the host's handler may be slow, may panic, or may publish to this very stream. It
 // is called with the lock held.
 func (s *Stream) log(level slog.Level, msg string, attrs ...slog.Attr) {
+	s.logError(level, msg, nil, attrs...)
+}
+
+// logError is log with what err says, unless it is nil. The teller asks it, without the lock: it is a driver's to answer.
+func (s *Stream) logError(level slog.Level, msg string, err error, attrs ...slog.Attr) {
 	if !s.logging {
 		return
 	}
 	attrs = append([]slog.Attr{slog.String("stream", s.cfg.Name)}, attrs...)
-	s.tell(func() { s.cfg.Logger.LogAttrs(context.Background(), level, msg, attrs...) })
+	s.tell(func() {
+		if err != nil {
+			attrs = append(attrs, slog.String("error", err.Error()))
+			if remedy := remedyOf(err); remedy != "" {
+				attrs = append(attrs, slog.String("remedy", remedy))
+			}
+		}
+		s.cfg.Logger.LogAttrs(context.Background(), level, msg, attrs...)
+	})
 }
-
-func errAttr(err error) slog.Attr { return slog.Any("error", errorText{err}) }
-
-// errorText is an error whose text is asked for by the handler, and so without the lock: it is a driver's to give.
-type errorText struct{ err error }
-
-// LogValue returns the text.
-func (t errorText) LogValue() slog.Value { return slog.StringValue(t.err.Error()) }
 
 // logTransition logs a change of state or condition: the first failure of a streak, and its recovery, are among them.
 func (s *Stream) logTransition(t Transition) {
@@ -38,19 +43,13 @@ func (s *Stream) logTransition(t Transition) {
 		slog.String("destination", s.destination()),
 		slog.Int("pending", s.queue.Len()),
 	}
-	if t.Err != nil {
-		attrs = append(attrs, errAttr(t.Err))
-		if remedy := remedyOf(t.Err); remedy != "" {
-			attrs = append(attrs, slog.String("remedy", remedy))
-		}
-	}
 	switch {
 	case t.From != t.To:
 		s.log(slog.LevelInfo, "audit stream "+string(t.To), attrs...)
 	case t.ToCondition == ConditionBlocked:
-		s.log(slog.LevelError, "audit stream blocked: events are kept, somebody has to act", attrs...)
+		s.logError(slog.LevelError, "audit stream blocked: events are kept, somebody has to act", t.Err, attrs...)
 	case t.ToCondition == ConditionRetrying:
-		s.log(slog.LevelWarn, "audit stream delivery failed: events are kept and tried again", attrs...)
+		s.logError(slog.LevelWarn, "audit stream delivery failed: events are kept and tried again", t.Err, attrs...)
 	default:
 		s.log(slog.LevelInfo, "audit stream delivers again", attrs...)
 	}
@@ -129,11 +128,8 @@ func (s *Stream) logRemainders(now time.Time) {
 		return
 	}
 	if n := s.rejects.take(now); n > 0 {
-		attrs := []slog.Attr{slog.Int("events", n), slog.String("destination", s.destination())}
-		if s.rejects.err != nil {
-			attrs = append(attrs, errAttr(s.rejects.err))
-		}
-		s.log(slog.LevelError, "audit stream events rejected by the destination", attrs...)
+		s.logError(slog.LevelError, "audit stream events rejected by the destination", s.rejects.err,
+			slog.Int("events", n), slog.String("destination", s.destination()))
 	}
 	if n := s.overflows.take(now); n > 0 {
 		s.log(slog.LevelError, "audit stream queue full: oldest events discarded", slog.Int("events", n))

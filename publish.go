@@ -2,7 +2,6 @@ package auditstream
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -172,7 +171,7 @@ func (s *Stream) await(ctx context.Context, rec []byte, size int) error {
 	err := s.waitFor(ctx, w.Done())
 	if s.queue.Leave(w) {
 		s.totals.RefusedFull++
-		return fmt.Errorf("%w: %w", ErrQueueFull, err)
+		return &endedWait{ErrQueueFull, err}
 	}
 	if _, ok := w.Seq(); ok {
 		return nil
