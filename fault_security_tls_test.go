@@ -138,7 +138,7 @@ func handshakes(t *testing.T) map[string]handshake {
 		"the same with TLS 1.2":  {server: mutual12, client: as(stranger), fault: "refused the client certificate", remedy: present},
 		"TLS 1.1 at most":        {server: good.server(limitTo11), client: trusting, fault: "protocol version", remedy: offers},
 		"TLS 1.1, not asked for": {server: good.server(nil), client: trusting, middle: answering11, fault: "unsupported protocol version", remedy: offers},
-		"version struck out":     {server: good.server(nil), client: trusting, middle: strikingOut13, fault: "downgrade attempt detected", remedy: "the"},
+		"version struck out":     {server: good.server(nil), client: trusting, middle: strikingOut13, fault: "downgrade attempt detected", remedy: "inspects TLS"},
 		"no TLS at all":          {client: trusting, fault: "does not speak TLS", remedy: "check its port"},
 	}
 }

@@ -50,7 +50,10 @@ func (n Network) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, n.String
 func (n Network) String() string {
 	proxy, dial := "none", "default"
 	if n.Proxy != nil {
-		proxy = n.Proxy.Scheme + "://" + n.Proxy.Host
+		proxy = "invalid" // Without a scheme, what stands in its place may be the user's name.
+		if n.validateProxy() == nil {
+			proxy = n.Proxy.Scheme + "://" + n.Proxy.Host
+		}
 	}
 	if n.DialContext != nil {
 		dial = "own"

@@ -169,6 +169,8 @@ func TestNetworkPrintsNoPassword(t *testing.T) {
 	assert.Equal(t, want, n.String())
 	assert.Equal(t, want, fmt.Sprintf("%+v", n))
 	assert.Equal(t, 2, strings.Count(logged.String(), want))
+	noScheme := &url.URL{Scheme: "pr0xy-us3r", Opaque: proxyPassword}
+	assert.Equal(t, "{guard:false proxy:invalid dial:default plaintext:false}", sink.Network{Proxy: noScheme}.String())
 	assert.Equal(t, "{guard:false proxy:none dial:default plaintext:false}", sink.Network{}.String())
 	assert.Equal(t, "{guard:false proxy:none dial:own plaintext:false}", sink.Network{DialContext: n.Dial}.String())
 }

@@ -47,7 +47,7 @@ func (c Config) Open() (sink.Sink, error) {
 	case "", HTTPProtobuf:
 	case GRPC:
 		checkMetadata(check, c.Headers)
-		checkProxy(check, c.Network.Proxy)
+		checkProxy(check, c.Network)
 	default:
 		check.Fail("Protocol", fmt.Sprintf("%.100q", string(c.Protocol)),
 			`is not known: write "http/protobuf" or "grpc"`)

@@ -6,11 +6,11 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/auditstream/auditstream/sink"
@@ -26,12 +26,14 @@ const (
 	maxProxyAnswer = 64 << 10
 )
 
-// checkProxy says whether gRPC can go through the proxy. For HTTP that is left to net/http, which also speaks SOCKS5.
-func checkProxy(check *settings.Check, proxy *url.URL) {
-	if proxy == nil || (proxy.Scheme == "http" || proxy.Scheme == "https") && proxy.Hostname() != "" {
+// checkProxy says whether gRPC can go through a proxy that net/http could use. For HTTP that is left to net/http, which also
+// speaks SOCKS5.
+func checkProxy(check *settings.Check, network sink.Network) {
+	proxy := network.Proxy
+	if proxy == nil || proxy.Scheme == "http" || proxy.Scheme == "https" || network.Validate() != nil {
 		return
 	}
-	check.Fail("Network.Proxy", fmt.Sprintf("%q", proxy.Scheme+"://"+proxy.Host),
+	check.Fail("Network.Proxy", strconv.Quote(proxy.Scheme+"://"+proxy.Host),
 		"is no proxy for gRPC: write http://host:port or https://host:port")
 }
 

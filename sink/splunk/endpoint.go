@@ -74,7 +74,8 @@ func graphic(text string) bool {
 func checkParts(u *url.URL, text string) []string {
 	var reasons []string
 	if u.Scheme != "https" && u.Scheme != "http" {
-		reasons = append(reasons, "has the scheme "+strconv.Quote(u.Scheme)+": write https://")
+		// What stands there may be a token that was pasted in front of the URL.
+		reasons = append(reasons, "does not begin with https:// or http://: write https://")
 	}
 	if u.Hostname() == "" {
 		reasons = append(reasons, "has no host")

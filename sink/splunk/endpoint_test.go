@@ -46,7 +46,7 @@ func TestParseEndpointRefuses(t *testing.T) {
 		"   ":                                            {"is empty"},
 		"splunk.example:8088":                            {"no scheme"},
 		canary:                                           {"no scheme"},
-		"ftp://splunk.example":                           {`the scheme "ftp"`},
+		"ftp://splunk.example":                           {`does not begin with https://`},
 		"https://":                                       {"no host"},
 		"https://:8088":                                  {"no host"},
 		"https://splunk.example:0":                       {"port outside"},
@@ -76,7 +76,7 @@ func TestParseEndpointRefuses(t *testing.T) {
 		"https://s.example/a/../b":                       {". or .."},
 		"https://s.example/a/%2e%2E/b":                   {". or .."},
 		"ftp://u@:8088/services/collector/raw?a=" + canary + "#f": {
-			`the scheme "ftp"`, "no host", "password", "query", "fragment", "raw endpoint", "holds the token",
+			`does not begin with https://`, "no host", "password", "query", "fragment", "raw endpoint", "holds the token",
 		},
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -32,6 +32,9 @@ const (
 	remedyConnect = "Check the host and port of the endpoint, that the destination is up, and that no firewall is in the way."
 	remedyName    = "Check the host name of the endpoint, and the DNS settings of this server."
 	remedyTLS     = "Check the port of the endpoint, and that the destination offers TLS 1.2 or later."
+
+	remedyDowngrade = "Something on the way changes the TLS handshake: look for a proxy or firewall that inspects TLS between " +
+		"this server and the destination."
 )
 
 // dialError is a failure to connect, before TLS. Its text comes from this machine alone.
@@ -178,7 +181,11 @@ func (d diagnosis) tls() *sink.Error {
 	// certificate: "tls: failed to parse certificate from server: x509: cannot parse URI …".
 	if text, ok := strings.CutPrefix(innermost(d.err).Error(), "tls: "); ok {
 		what, _, _ := strings.Cut(text, ":")
-		return d.block(CodeTLS, remedyTLS, "no TLS connection to %s: tls: %s", d.peer, what)
+		remedy := remedyTLS
+		if strings.HasPrefix(what, "downgrade attempt") {
+			remedy = remedyDowngrade
+		}
+		return d.block(CodeTLS, remedy, "no TLS connection to %s: tls: %s", d.peer, what)
 	}
 	return nil
 }
