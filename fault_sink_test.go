@@ -120,6 +120,7 @@ func TestFaultSinkNeverReturns(t *testing.T) {
 		j := &journal{}
 		f := newFake(hang(release))
 		s := enabled(t, auditstream.Config{Logger: j.logger()}, f)
+		synctest.Wait() // the record about the configuration has been written
 		before := goroutines()
 		publish(t, s, 1, 2)
 		time.Sleep(200*time.Millisecond + time.Minute + 999*time.Millisecond)
