@@ -49,7 +49,7 @@ func with(attributes ...slog.Attr) auditstream.Event {
 func carriedTimes(t *testing.T, r siemtest.Received) (carried, full time.Time) {
 	t.Helper()
 	if r.Record != nil {
-		carried = time.Unix(0, int64(r.Record.GetTimeUnixNano())).UTC() //nolint:gosec // the exporter has an int64
+		carried = time.Unix(0, int64(r.Record.GetTimeUnixNano())).UTC()
 		if text, ok := r.Document["audit.record.time"].(string); ok {
 			full, err := time.Parse(time.RFC3339Nano, text)
 			require.NoError(t, err)

@@ -66,7 +66,7 @@ func TestFaultStarvedProcess(t *testing.T) {
 	var spinning, publishing sync.WaitGroup
 	for range 4 {
 		spinning.Go(func() {
-			for busy.Load() { //nolint:revive // it does nothing but keep the CPU from the others
+			for busy.Load() { // it does nothing but keep the CPU from the others
 			}
 		})
 	}

@@ -96,17 +96,23 @@ func TestFaultFullQueueByPolicy(t *testing.T) {
 		totals   auditstream.Totals
 	}{
 		"refuse the new": {
-			auditstream.RefuseNew, []error{auditstream.ErrQueueFull, auditstream.ErrQueueFull}, 2,
+			auditstream.RefuseNew,
+			[]error{auditstream.ErrQueueFull, auditstream.ErrQueueFull},
+			2,
 			[][]string{span(1, 2), span(3, 4)},
 			auditstream.Totals{Accepted: 4, Delivered: 4, RefusedFull: 2},
 		},
 		"drop the oldest": {
-			auditstream.DropOldest, []error{nil, nil, nil}, 2,
+			auditstream.DropOldest,
+			[]error{nil, nil, nil},
+			2,
 			[][]string{span(1, 2), span(6, 7)},
 			auditstream.Totals{Accepted: 7, Delivered: 4, Discarded: 3, DiscardedOverflow: 3},
 		},
 		"all are leased": {
-			auditstream.DropOldest, []error{auditstream.ErrQueueFull, auditstream.ErrQueueFull}, 4,
+			auditstream.DropOldest,
+			[]error{auditstream.ErrQueueFull, auditstream.ErrQueueFull},
+			4,
 			[][]string{span(1, 4)},
 			auditstream.Totals{Accepted: 4, Delivered: 4, RefusedFull: 2},
 		},
@@ -142,7 +148,7 @@ func inUse() int {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc) //nolint:gosec // it fits
+	return int(m.HeapAlloc)
 }
 
 // TestFaultMemoryPressure fills a queue with events of all sizes. It is not parallel: the heap is the process's.

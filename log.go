@@ -69,8 +69,8 @@ func (s *Stream) logLate(a *attempt, ans answer) {
 // notePanic counts a sink's panic, if that is what err is of, and reports it with its stack, once in a streak of
 // failures. It is called with the lock held.
 func (s *Stream) notePanic(o *outlet, err error) {
-	p, ok := err.(*panicError) //nolint:errorlint // the Stream has made it, and methods of other errors are not ours to call
-	if ok || err == errGoexit {
+	p, ok := err.(*panicError)  //nolint:errorlint // the Stream has made it, and methods of other errors are not ours to call
+	if ok || err == errGoexit { //nolint:errorlint // the same
 		s.totals.SinkPanics++
 	}
 	if !ok || o.panicked {

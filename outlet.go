@@ -59,7 +59,7 @@ func (o *outlet) call(ctx context.Context, batch []sink.Event, done func(answer)
 		done(ans)
 	}()
 	n, err := o.sink.Deliver(ctx, batch)
-	if null, ok := err.(*sink.Error); err != nil && !(ok && null == nil) { //nolint:errorlint // the error itself
+	if null, ok := err.(*sink.Error); err != nil && (!ok || null != nil) { //nolint:errorlint // the error itself
 		_ = err.Error() // if that panics or hangs, then here, and not where the host wants to show it
 	}
 	ans = answer{n: n, err: err, cause: context.Cause(ctx)}

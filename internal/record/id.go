@@ -40,8 +40,8 @@ const maxStamp = 1<<60 - 1
 
 // stampOf is the time in an ID: milliseconds since 1970, and 1/4096ths of one.
 func stampOf(now time.Time) uint64 {
-	ms := uint64(min(max(now.UnixMilli(), 0), 1<<48-1)) //nolint:gosec // not negative
-	sub := uint64(now.Nanosecond()%1e6) << 12 / 1e6     //nolint:gosec // never negative; below 1<<12 after the division.
+	ms := uint64(min(max(now.UnixMilli(), 0), 1<<48-1))
+	sub := uint64(now.Nanosecond()%1e6) << 12 / 1e6 //nolint:gosec // never negative; below 1<<12 after the division.
 	return ms<<12 | sub
 }
 
