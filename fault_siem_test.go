@@ -305,11 +305,10 @@ func newTrial(t *testing.T, d driver, how served, cfg auditstream.Config) *trial
 
 // without returns the drivers but those named.
 func without(names ...string) []driver {
-	var rest []driver
-	for _, d := range drivers {
-		if !strings.Contains(strings.Join(names, ","), d.name) {
-			rest = append(rest, d)
-		}
-	}
-	return rest
+	return slices.DeleteFunc(slices.Clone(drivers), func(d driver) bool { return slices.Contains(names, d.name) })
+}
+
+// only returns the drivers named.
+func only(names ...string) []driver {
+	return slices.DeleteFunc(slices.Clone(drivers), func(d driver) bool { return !slices.Contains(names, d.name) })
 }
