@@ -287,6 +287,8 @@ type nosyError struct{ look func() }
 
 func (e nosyError) Error() string   { e.look(); return "nosy" }
 func (e nosyError) Is(_ error) bool { e.look(); return false }
+func (e nosyError) As(_ any) bool   { e.look(); return false }
+func (e nosyError) Unwrap() error   { e.look(); return nil }
 
 func TestMethodsOfErrorsRunWithoutTheLock(t *testing.T) {
 	for name, answer := range map[string]func(error) (int, error){

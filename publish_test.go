@@ -150,7 +150,10 @@ type nosyContext struct {
 	look func()
 }
 
-func (c nosyContext) Err() error { c.look(); return c.Context.Err() }
+func (c nosyContext) Err() error {
+	c.look()
+	return errors.Join(c.Context.Err(), nosyError{c.look})
+}
 
 func TestContextsAreAskedWithoutTheLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -159,6 +162,10 @@ func TestContextsAreAskedWithoutTheLock(t *testing.T) {
 		err := s.PublishContext(nosyContext{after(t, time.Second), func() { s.Status() }}, event(2))
 		require.ErrorIs(t, err, auditstream.ErrQueueFull)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NoError(t, s.Configure(newFake(fail(errFake))))
+		require.NoError(t, s.Resume())
+		require.ErrorIs(t, s.Flush(nosyContext{after(t, time.Second), func() { s.Status() }}), context.DeadlineExceeded)
+		require.ErrorIs(t, s.Shutdown(nosyContext{after(t, time.Second), func() { s.Status() }}), context.DeadlineExceeded)
 	})
 }
 
