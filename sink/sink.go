@@ -35,6 +35,8 @@ type Sink interface {
 	//   - It returns len(batch) and nil when everything has been accepted, which is the only answer that is silent.
 	//   - It returns n < len(batch) only with an error. Which one decides what happens to batch[n:]; see [Verdict].
 	//     An error of no particular type means Retry, so a forgotten case costs time and never an event.
+	//   - It sets [Error.NotTaken] when it knows that none of batch[n:] was taken, so that the stream need not count them
+	//     as in doubt.
 	//   - When ctx ends, it returns soon, with the prefix that was answered for and ctx.Err().
 	//   - When a batch needs several requests, it stops at the first that fails and returns the prefix.
 	//   - When an event can never be sent, because its encoding exceeds what the provider takes, it returns k+1 and

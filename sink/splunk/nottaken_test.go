@@ -27,7 +27,8 @@ func TestJudgeNotTaken(t *testing.T) {
 		"no channel":                  {400, 10, none, true},
 		"internal error":              {500, 8, none, false},
 		"busy":                        {503, 9, 0, false},
-		"queue full":                  {429, 26, none, true},
+		"queue full":                  {429, 26, none, false},
+		"a proxy's 429":               {429, none, none, true},
 		"too large":                   {413, none, none, true},
 		"login page":                  {200, none, none, false},
 	} {

@@ -50,12 +50,13 @@ func judge(q request, r *httpsend.Response, a answer) (int, *sink.Error) {
 		After:  r.RetryAfter,
 		Code:   "HEC " + strconv.Itoa(a.code),
 		Remedy: m.remedy,
-		// Even with a code. What a number beside "busy" means is not known, and an internal error may come afterwards.
 		NotTaken: e.NotTaken,
 	}
 	switch m.kind {
 	case byStatus, taken, retry:
 		e.Verdict = sink.VerdictRetry
+		// Splunk indexes one event after the other. How far it was when it found itself busy, it does not say for certain.
+		e.NotTaken = false
 	case block:
 		e.Verdict = sink.VerdictBlock
 	case split:
