@@ -46,10 +46,10 @@ func judge(q request, r *httpsend.Response, a answer) (int, *sink.Error) {
 		return 0, e
 	}
 	e = &sink.Error{
-		Err:    errors.New("splunk: " + describe(r.Status, a.code) + ": " + m.text),
-		After:  r.RetryAfter,
-		Code:   "HEC " + strconv.Itoa(a.code),
-		Remedy: m.remedy,
+		Err:      errors.New("splunk: " + describe(r.Status, a.code) + ": " + m.text),
+		After:    r.RetryAfter,
+		Code:     "HEC " + strconv.Itoa(a.code),
+		Remedy:   m.remedy,
 		NotTaken: e.NotTaken,
 	}
 	switch m.kind {
