@@ -19,6 +19,13 @@ func (s *Stream) PublishObserved(e Event, wall time.Time) error {
 	return s.admit(context.Background(), rec, info, false)
 }
 
+// PooledRecord is the capacity of the buffer that the next Publish begins with.
+func PooledRecord() int {
+	sc := scratches.Get().(*scratch)
+	defer sc.free()
+	return cap(sc.rec)
+}
+
 // Steps are those of the worker, led by hand, so that a test can come between them.
 type Steps struct {
 	s *Stream

@@ -183,6 +183,7 @@ func TestFaultMemoryPressure(t *testing.T) {
 				full++
 			}
 			require.LessOrEqual(t, s.Status().Queue.Bytes, queueBytes)
+			require.LessOrEqual(t, auditstream.PooledRecord(), 64<<10, "a large buffer is not kept for reuse")
 		}
 		status := s.Status()
 		assert.Greater(t, status.Queue.Bytes, queueBytes-(1<<21), "it is full")
