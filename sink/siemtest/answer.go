@@ -24,8 +24,8 @@ type Answer struct {
 	// Code is the gRPC code. Defaults to what fits Status.
 	Code codes.Code
 
-	// RetryAfter is how long the client is to wait: the header Retry-After in whole seconds, or RetryInfo in gRPC.
-	// Defaults to neither being sent.
+	// RetryAfter is how long the client is to wait: the header Retry-After in whole seconds, or RetryInfo in gRPC, the
+	// latter with a negative time too. Defaults to neither being sent.
 	RetryAfter time.Duration
 
 	// Accept makes the server take the events as it would without a script, and then give this answer: a crash

@@ -17,6 +17,7 @@ type tracker struct {
 	accepted *atomic.Int64 // counts over all openings of a gate
 	mu       sync.Mutex
 	conns    map[string]net.Conn
+	ended    bool
 }
 
 func newTracker(l net.Listener, accepted *atomic.Int64) *tracker {
@@ -32,6 +33,9 @@ func (t *tracker) Accept() (net.Conn, error) {
 	t.accepted.Add(1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.ended {
+		_ = c.Close()
+	}
 	t.conns[c.RemoteAddr().String()] = c
 	return &trackedConn{Conn: c, tracker: t}, nil
 }
@@ -49,6 +53,17 @@ func (t *tracker) end(addr string, reset bool) {
 		_ = tcp.SetLinger(0)
 	}
 	_ = c.Close()
+}
+
+// endAll closes the listener and all connections, one that has just been accepted included.
+func (t *tracker) endAll() {
+	_ = t.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
+	for _, c := range t.conns {
+		_ = c.Close()
+	}
 }
 
 // trackedConn takes itself off the tracker's list when it is closed.

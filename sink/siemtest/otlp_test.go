@@ -364,6 +364,26 @@ func TestOTLPHangsOverGRPC(t *testing.T) {
 	})
 }
 
+// TestOTLPClosesOnSilentClients has a client that connects and says nothing. The server does not wait for it.
+func TestOTLPClosesOnSilentClients(t *testing.T) {
+	t.Parallel()
+	for _, useTLS := range []bool{false, true} {
+		t.Run(fmt.Sprintf("TLS %t", useTLS), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newOTLP(t, siemtest.OTLPConfig{InMemory: true, TLS: useTLS})
+				c, err := s.DialContext(t.Context(), "tcp", "127.0.0.1:4317")
+				require.NoError(t, err)
+				defer c.Close()
+				synctest.Wait()
+				begun := time.Now()
+				s.Close()
+				assert.Zero(t, time.Since(begun))
+			})
+		})
+	}
+}
+
 func TestOTLPOverTLS(t *testing.T) {
 	t.Parallel()
 	s := newOTLP(t, siemtest.OTLPConfig{TLS: true})

@@ -43,6 +43,8 @@ func (o *OTLP) serveGRPC(t *tracker) (stop func()) {
 	serving.Go(func() { _ = srv.Serve(t) })
 	return func() {
 		cancel()
+		// Stop waits up to 2 min for a client that has connected and says nothing.
+		t.endAll()
 		srv.Stop()
 		serving.Wait()
 	}
@@ -115,7 +117,7 @@ func (l *logsService) send(ctx context.Context, a Answer) (*collogspb.ExportLogs
 	}
 	if code := a.grpcCode(); code != codes.OK {
 		s := status.New(code, a.Body)
-		if a.RetryAfter > 0 {
+		if a.RetryAfter != 0 {
 			if d, err := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(a.RetryAfter)}); err == nil {
 				s = d
 			}
