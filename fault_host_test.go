@@ -48,7 +48,7 @@ func TestFaultWallClockJumps(t *testing.T) {
 		f.answer(sequence(fail(sink.Retry(errFake, 3*time.Minute)), accept))
 		require.NoError(t, s.PublishObserved(event(1), time.Now().Add(-years)))
 		require.NoError(t, s.PublishObserved(event(2), time.Now().Add(years)))
-		require.NoError(t, s.Flush(t.Context()))
+		time.Sleep(time.Hour)
 		waits := f.waits()
 		assert.Equal(t, 3*time.Minute, waits[len(waits)-1], "a wait is as long as it was meant to be")
 		assert.EqualValues(t, 16, s.Status().Totals.Delivered)
