@@ -23,9 +23,9 @@ import (
 // stream's lock, came before the call. Nothing else may.
 type watch struct {
 	mu       sync.Mutex
-	paused   bool // Pause has returned
-	deleted  bool // Delete has returned
-	current  int  // the sink of the last Configure that has returned
+	paused   bool                      // Pause has returned
+	deleted  bool                      // Delete has returned
+	current  int                       // the sink of the last Configure that has returned
 	inside   map[*watched]func() error // the attempts in progress, each with the Err of its context
 	entries  []entry
 	late     int // entries that a returned call should have kept out, since that call

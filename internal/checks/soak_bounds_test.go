@@ -1,0 +1,194 @@
+package checks
+
+import (
+	"errors"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/auditstream/auditstream/sink"
+)
+
+// requireBounded looks at the pace of the attempts: each may only start when it may, and no minute has too many.
+func (s *soak) requireBounded(t *testing.T) {
+	t.Helper()
+	l := s.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var previous *delivery
+	for _, d := range l.attempts {
+		if d.trial {
+			continue
+		}
+		if previous != nil {
+			l.requireDue(t, previous, d)
+		}
+		previous = d
+	}
+	l.requireMinutes(t, s.stations)
+}
+
+// requireDue checks that the attempt d may follow the attempt before it.
+func (l *attemptLog) requireDue(t *testing.T, before, d *delivery) {
+	t.Helper()
+	at := d.start.Sub(l.began)
+	if l.disturbed(before.start, d.start) {
+		return
+	}
+	gap := d.start.Sub(before.end)
+	if e, ok := errors.AsType[*sink.Error](before.err); ok && before.n < before.size {
+		if wait := min(e.After, soakMaxAfter); gap < wait {
+			assert.Fail(t, "an attempt before the time that the destination asked for", "%v: %v instead of %v", at, gap, wait)
+		}
+		if e.Verdict == sink.VerdictBlock && gap < soakRetryMax*8/10 {
+			assert.Fail(t, "a blocked destination is probed too soon", "%v: after %v", at, gap)
+		}
+	}
+	if waited := d.start.Sub(d.oldest); d.fresh && d.size < soakBatchEvents && waited < soakBatchDelay {
+		assert.Fail(t, "a batch that is not full leaves before BatchDelay", "%v: after %v", at, waited)
+	}
+}
+
+// minute is what happened in one minute.
+type minute struct {
+	attempts, full, failed, splits, calls, requests, dials, tests int
+	taken                                                         bool // an attempt took something
+}
+
+const (
+	// maxPartial is how many attempts at batches that are not full can follow each other in a minute while they
+	// succeed: one has taken all that was queued, so what the next takes was published after it began, and waits
+	// BatchDelay.
+	maxPartial = int(time.Minute/soakBatchDelay) + 1
+
+	// maxFailed is how many attempts can fail in a minute whatever happens between them. The wait after a failure is
+	// uniform in (0, RetryMin] at the least, 0.5 s on average. The number of such waits that fit into a minute has a
+	// mean of 120 and a standard deviation of 6.3; this is 10 of them above.
+	maxFailed = 183
+
+	// maxStuck is how many attempts can fail in a minute of an outage, from the eighth failure in a row on. The waits
+	// are uniform in (0, RetryMax] by then, RetryMax being that minute. That n of them fit into it has a probability of
+	// 1/n!, for 16 of them 5·10⁻¹⁴; and one more attempt stands before the first wait.
+	maxStuck = 17
+
+	// stuckAfter is how many failures in a row let the bound of the wait grow to RetryMax: 1 s·2⁶ exceeds it.
+	stuckAfter = 7
+)
+
+// requireMinutes bounds the attempts, requests and dials of every minute.
+func (l *attemptLog) requireMinutes(t *testing.T, stations []*station) {
+	t.Helper()
+	minutes := make([]minute, int((soakTime+drainTime)/time.Minute)+2)
+	at := func(moment time.Time) *minute { return &minutes[int(moment.Sub(l.began)/time.Minute)] }
+	stuck := make(map[*minute]bool) // all its attempts failed, after stuckAfter others
+	inRow := 0
+	for _, d := range l.attempts {
+		m := at(d.start)
+		m.attempts++
+		e, ok := errors.AsType[*sink.Error](d.err)
+		switch {
+		case ok && (e.Verdict == sink.VerdictSplit || e.Verdict == sink.VerdictReject):
+			m.splits++
+			inRow = 0
+		case d.n == d.size:
+			inRow = 0
+			if d.size == soakBatchEvents {
+				m.full++
+			}
+		default:
+			m.failed++
+			if d.n > 0 {
+				inRow = 0
+			}
+			inRow++
+		}
+		if _, known := stuck[m]; !known {
+			stuck[m] = inRow > stuckAfter
+		}
+		stuck[m] = stuck[m] && inRow > stuckAfter
+	}
+	for _, moment := range l.calls {
+		m := at(moment)
+		m.calls++
+		stuck[m] = false
+	}
+	for _, moment := range l.tests {
+		at(moment).tests++
+	}
+	for _, moment := range l.dials {
+		at(moment).dials++
+	}
+	for _, st := range stations {
+		for _, r := range st.server.Requests() {
+			at(r.Time).requests++
+		}
+	}
+	var most minute
+	mostStuck, stuckMinutes, attempts, requests, failed := 0, 0, 0, 0, 0
+	for i := range minutes {
+		m := &minutes[i]
+		// A call lets an attempt start at once. A refused batch of 32 is halved in at most 7 further attempts, and
+		// each event that is rejected costs one, and perhaps a test event.
+		bound := maxPartial + maxFailed + m.full + m.calls + m.tests + 9*m.splits
+		assert.LessOrEqual(t, m.attempts, bound, "attempts in minute %d: %+v", i, *m)
+		assert.LessOrEqual(t, m.requests, bound, "requests in minute %d: %+v", i, *m)
+		assert.LessOrEqual(t, m.dials, bound, "dials in minute %d: %+v", i, *m)
+		if stuck[m] {
+			stuckMinutes++
+			mostStuck = max(mostStuck, m.attempts)
+			assert.LessOrEqual(t, m.attempts, maxStuck, "attempts in minute %d, of an outage: %+v", i, *m)
+			assert.LessOrEqual(t, m.dials, 2*maxStuck, "dials in minute %d, of an outage: %+v", i, *m)
+		}
+		most.attempts, most.requests = max(most.attempts, m.attempts), max(most.requests, m.requests)
+		most.dials, most.failed = max(most.dials, m.dials), max(most.failed, m.failed)
+		attempts, requests, failed = attempts+m.attempts, requests+m.requests, failed+m.failed
+	}
+	assert.Positive(t, stuckMinutes)
+	t.Logf("%d attempts, %d failed, %d requests, %d dials; at most %d attempts (%d failed), %d requests and %d dials a minute; "+
+		"at most %d attempts in each of %d minutes of outages",
+		attempts, failed, requests, len(l.dials), most.attempts, most.failed, most.requests, most.dials, mostStuck, stuckMinutes)
+}
+
+var bubbleOfStack = regexp.MustCompile(`, synctest bubble \d+`)
+
+// goroutines returns the stacks of all goroutines of this test's bubble.
+func goroutines(t *testing.T) []string {
+	t.Helper()
+	stacks := make([]byte, 4<<20)
+	own := string(bubbleOfStack.Find(stacks[:runtime.Stack(stacks, false)])) + "]"
+	all := stacks[:runtime.Stack(stacks, true)]
+	require.Less(t, len(all), len(stacks), "the stacks are too long")
+	var found []string
+	for stack := range strings.SplitSeq(string(all), "\n\n") {
+		if header, _, _ := strings.Cut(stack, "\n"); strings.Contains(header, own) {
+			found = append(found, stack)
+		}
+	}
+	return found
+}
+
+// requireNothingLeft checks that the end took no time and left nothing: no goroutine in the bubble that was not there before, no
+// sink open, and nothing, such as a timer, that refers to the dialler of a sink.
+func (s *soak) requireNothingLeft(t *testing.T, ended time.Time) {
+	t.Helper()
+	synctest.Wait()
+	require.Equal(t, ended, time.Now(), "something had to pass for the end")
+	require.Len(t, goroutines(t), s.goroutines, "a goroutine is left")
+	s.stream, s.stations, s.sky = nil, nil, nil
+	require.Zero(t, s.log.open, "sinks that are not closed")
+	// A timer that was stopped leaves the runtime's heap only when time passes, pools are emptied by the second
+	// collection, and a stack may be read too generously once.
+	held := len(s.log.leashes)
+	for round := 0; held > 0 && round < 20; round++ {
+		time.Sleep(time.Nanosecond)
+		runtime.GC()
+		held = s.log.held()
+	}
+	require.Zero(t, held, "of %d sinks, so many are still referred to", len(s.log.leashes))
+}
