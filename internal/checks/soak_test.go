@@ -125,6 +125,7 @@ func newSoak(t *testing.T, seed uint64, p plan) *soak {
 
 // run is the soak: ten hours of trouble, a fair end, and the reckoning.
 func (s *soak) run(t *testing.T) {
+	t.Helper()
 	require.NoError(t, s.stream.Configure(s.stations[0]))
 	var all sync.WaitGroup
 	for range 4 {
