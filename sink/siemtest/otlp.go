@@ -130,6 +130,15 @@ func (o *OTLP) Exports() []*collogspb.ExportLogsServiceRequest {
 	return slices.Clone(o.exports)
 }
 
+// Clear forgets what was recorded, what Exports returns included, the queued answers, and the functions of Fail and
+// RejectIf.
+func (o *OTLP) Clear() {
+	o.server.Clear()
+	o.otlp.Lock()
+	defer o.otlp.Unlock()
+	o.exports = nil
+}
+
 // publicPath implements protocol.
 func (o *OTLP) publicPath(path string) string {
 	if path == otlpPath || path == "/" {
