@@ -32,6 +32,7 @@ type siem interface {
 type way struct {
 	network  sink.Network
 	inMemory bool // through pipes, which work in a bubble of testing/synctest
+	watch    func(net.Conn) net.Conn
 }
 
 // to returns the network that leads to a server.
@@ -39,6 +40,17 @@ func (w way) to(s siem) sink.Network {
 	n := w.network
 	if w.inMemory {
 		n.DialContext = s.DialContext
+	}
+	if w.watch == nil {
+		return n
+	}
+	dial := n
+	n.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial.Dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return w.watch(c), nil
 	}
 	return n
 }
