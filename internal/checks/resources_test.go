@@ -56,9 +56,13 @@ func TestStreamsGiveTheirMemoryBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t, way{inMemory: true})
 		h.run(t, streams)
-		growth := growth(streams, func() { h.run(t, streams) })
-		assert.Less(t, growth, maxGrowth, "bytes of heap for a stream that has ended")
-		t.Logf("%d bytes of heap for each stream that has ended", growth)
+		use := func() { h.run(t, streams) }
+		grown := growth(streams, use)
+		for grown < -maxGrowth { // what an earlier test over sockets had left in the afterglow went meanwhile
+			grown = growth(streams, use)
+		}
+		assert.Less(t, grown, maxGrowth, "bytes of heap for a stream that has ended")
+		t.Logf("%d bytes of heap for each stream that has ended", grown)
 	})
 }
 
@@ -69,9 +73,9 @@ func TestLeaksOfMemoryShow(t *testing.T) {
 		h := newHost(t, way{inMemory: true})
 		h.run(t, kept)
 		h.keep = true
-		growth := growth(kept, func() { h.run(t, kept) })
-		assert.Greater(t, growth, maxGrowth, "bytes of heap for a stream that is kept")
-		t.Logf("%d bytes of heap for each stream that is kept", growth)
+		grown := growth(kept, func() { h.run(t, kept) })
+		assert.Greater(t, grown, maxGrowth, "bytes of heap for a stream that is kept")
+		t.Logf("%d bytes of heap for each stream that is kept", grown)
 		runtime.KeepAlive(h)
 	})
 }
