@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 	"weak"
 
@@ -14,14 +13,14 @@ import (
 
 // The pace of the Stream: Config's defaults, but for smaller batches, of which a long outage has every minute one encoded.
 const (
-	soakBatchEvents = 32
+	soakBatchEvents = 16
 	soakBatchDelay  = 200 * time.Millisecond
 	soakRetryMax    = time.Minute
 	soakMaxAfter    = 5 * time.Minute
 )
 
 // leash is referred to by the dialler of one sink, and so by everything that the sink has started.
-type leash struct{ dials atomic.Int64 }
+type leash struct{ dial dialFunc }
 
 // attemptLog is what happened, in the order in which it began.
 type attemptLog struct {
@@ -33,7 +32,8 @@ type attemptLog struct {
 	tests    []time.Time
 	dials    []time.Time
 	leashes  []weak.Pointer[leash]
-	open     int
+	open     int // sinks
+	conns    int // connections of theirs that are open
 	highest  uint64
 }
 
@@ -55,10 +55,13 @@ func (l *attemptLog) watch(inner sink.Sink, own *leash) sink.Sink {
 	return &probe{log: l, inner: inner}
 }
 
-func (l *attemptLog) dialled() {
+func (l *attemptLog) dialled(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dials = append(l.dials, time.Now())
+	if err == nil {
+		l.conns++
+	}
 }
 
 // held returns how many sinks somebody still refers to.
@@ -70,6 +73,13 @@ func (l *attemptLog) held() int {
 		}
 	}
 	return n
+}
+
+// hungUp notes the end of a connection.
+func (l *attemptLog) hungUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conns--
 }
 
 // called notes a call that ends a backoff, or may.
@@ -113,8 +123,8 @@ func (l *attemptLog) start(batch []sink.Event) *delivery {
 	return d
 }
 
-// disturbed reports whether a call fell into [from, to].
-func (l *attemptLog) disturbed(from, to time.Time) bool {
-	i, _ := slices.BinarySearchFunc(l.calls, from, time.Time.Compare)
-	return i < len(l.calls) && !l.calls[i].After(to)
+// disturbed reports whether one of the moments lies in [from, to].
+func disturbed(moments []time.Time, from, to time.Time) bool {
+	i, _ := slices.BinarySearchFunc(moments, from, time.Time.Compare)
+	return i < len(moments) && !moments[i].After(to)
 }

@@ -27,7 +27,7 @@ func (s *soak) requireBounded(t *testing.T) {
 			continue
 		}
 		if previous != nil {
-			l.requireDue(t, previous, d)
+			l.requireDue(t, s.sky.asked, previous, d)
 		}
 		previous = d
 	}
@@ -35,14 +35,16 @@ func (s *soak) requireBounded(t *testing.T) {
 }
 
 // requireDue checks that the attempt d may follow the attempt before it.
-func (l *attemptLog) requireDue(t *testing.T, before, d *delivery) {
+func (l *attemptLog) requireDue(t *testing.T, asks []asked, before, d *delivery) {
 	t.Helper()
 	at := d.start.Sub(l.began)
-	if l.disturbed(before.start, d.start) {
+	if disturbed(l.calls, before.start, d.start) {
 		return
 	}
 	gap := d.start.Sub(before.end)
-	if e, ok := errors.AsType[*sink.Error](before.err); ok && before.n < before.size {
+	e, ok := errors.AsType[*sink.Error](before.err)
+	waits := before.n < before.size && (!ok || e.Verdict == sink.VerdictRetry || e.Verdict == sink.VerdictBlock)
+	if ok && waits {
 		if wait := min(e.After, soakMaxAfter); gap < wait {
 			assert.Fail(t, "an attempt before the time that the destination asked for", "%v: %v instead of %v", at, gap, wait)
 		}
@@ -50,15 +52,30 @@ func (l *attemptLog) requireDue(t *testing.T, before, d *delivery) {
 			assert.Fail(t, "a blocked destination is probed too soon", "%v: after %v", at, gap)
 		}
 	}
+	if disturbed(l.tests, before.start.Add(-time.Minute), before.end) {
+		asks = nil // the answer may have been for a Test
+	}
+	for _, ask := range asks {
+		if waits && !ask.at.Before(before.start) && !ask.at.After(before.end) && gap < ask.wait {
+			assert.Fail(t, "an attempt before the time that the server asked for", "%v: %v instead of %v", at, gap, ask.wait)
+		}
+	}
 	if waited := d.start.Sub(d.oldest); d.fresh && d.size < soakBatchEvents && waited < soakBatchDelay {
 		assert.Fail(t, "a batch that is not full leaves before BatchDelay", "%v: after %v", at, waited)
 	}
 }
 
-// minute is what happened in one minute.
+// minute is how much happened in one minute.
 type minute struct {
 	attempts, full, failed, splits, calls, requests, dials, tests int
-	taken                                                         bool // an attempt took something
+
+	stuck bool // every attempt failed, after stuckAfter others
+}
+
+// maximum raises m to other where that is more.
+func (m *minute) maximum(other minute) {
+	m.attempts, m.failed = max(m.attempts, other.attempts), max(m.failed, other.failed)
+	m.requests, m.dials = max(m.requests, other.requests), max(m.dials, other.dials)
 }
 
 const (
@@ -86,9 +103,53 @@ func (l *attemptLog) requireMinutes(t *testing.T, stations []*station) {
 	t.Helper()
 	minutes := make([]minute, int((soakTime+drainTime)/time.Minute)+2)
 	at := func(moment time.Time) *minute { return &minutes[int(moment.Sub(l.began)/time.Minute)] }
-	stuck := make(map[*minute]bool) // all its attempts failed, after stuckAfter others
-	inRow := 0
+	l.countAttempts(at)
+	for _, moment := range l.calls {
+		at(moment).calls++
+	}
+	for _, moment := range l.tests {
+		at(moment).tests++
+	}
+	for _, moment := range l.dials {
+		at(moment).dials++
+	}
+	for _, st := range stations {
+		for _, r := range st.server.Requests() {
+			at(r.Time).requests++
+		}
+	}
+	var all, most, mostStuck minute
+	stuck := 0
+	for i, m := range minutes {
+		// A call lets an attempt start at once. A refused batch of 16 is halved in at most 6 further attempts, and each
+		// event that is rejected costs one, and perhaps a test event.
+		bound := maxPartial + maxFailed + m.full + m.calls + m.tests + 8*m.splits
+		if m.attempts > 0 && m.stuck && m.calls == 0 {
+			stuck++
+			bound = maxStuck
+			mostStuck.maximum(m)
+		}
+		assert.LessOrEqual(t, m.attempts, bound, "attempts in minute %d: %+v", i, m)
+		assert.LessOrEqual(t, m.requests, bound+m.tests, "requests in minute %d: %+v", i, m)
+		assert.LessOrEqual(t, m.dials, bound+m.tests, "dials in minute %d: %+v", i, m)
+		most.maximum(m)
+		all.attempts, all.failed, all.requests = all.attempts+m.attempts, all.failed+m.failed, all.requests+m.requests
+	}
+	assert.Positive(t, stuck)
+	t.Logf("%d attempts, %d failed, %d requests, %d dials; at most %d attempts (%d failed), %d requests and %d dials a minute; "+
+		"at most %d attempts in each of %d minutes of outages", all.attempts, all.failed, all.requests, len(l.dials),
+		most.attempts, most.failed, most.requests, most.dials, mostStuck.attempts, stuck)
+}
+
+// countAttempts counts the attempts of each minute.
+func (l *attemptLog) countAttempts(at func(time.Time) *minute) {
+	inRow := 0 // failures, since a success or a call that begins a new streak
+	since := l.began
 	for _, d := range l.attempts {
+		if disturbed(l.calls, since, d.start) {
+			inRow = 0
+		}
+		since = d.start
 		m := at(d.start)
 		m.attempts++
 		e, ok := errors.AsType[*sink.Error](d.err)
@@ -108,51 +169,8 @@ func (l *attemptLog) requireMinutes(t *testing.T, stations []*station) {
 			}
 			inRow++
 		}
-		if _, known := stuck[m]; !known {
-			stuck[m] = inRow > stuckAfter
-		}
-		stuck[m] = stuck[m] && inRow > stuckAfter
+		m.stuck = (m.stuck || m.attempts == 1) && inRow > stuckAfter
 	}
-	for _, moment := range l.calls {
-		m := at(moment)
-		m.calls++
-		stuck[m] = false
-	}
-	for _, moment := range l.tests {
-		at(moment).tests++
-	}
-	for _, moment := range l.dials {
-		at(moment).dials++
-	}
-	for _, st := range stations {
-		for _, r := range st.server.Requests() {
-			at(r.Time).requests++
-		}
-	}
-	var most minute
-	mostStuck, stuckMinutes, attempts, requests, failed := 0, 0, 0, 0, 0
-	for i := range minutes {
-		m := &minutes[i]
-		// A call lets an attempt start at once. A refused batch of 32 is halved in at most 7 further attempts, and
-		// each event that is rejected costs one, and perhaps a test event.
-		bound := maxPartial + maxFailed + m.full + m.calls + m.tests + 9*m.splits
-		assert.LessOrEqual(t, m.attempts, bound, "attempts in minute %d: %+v", i, *m)
-		assert.LessOrEqual(t, m.requests, bound, "requests in minute %d: %+v", i, *m)
-		assert.LessOrEqual(t, m.dials, bound, "dials in minute %d: %+v", i, *m)
-		if stuck[m] {
-			stuckMinutes++
-			mostStuck = max(mostStuck, m.attempts)
-			assert.LessOrEqual(t, m.attempts, maxStuck, "attempts in minute %d, of an outage: %+v", i, *m)
-			assert.LessOrEqual(t, m.dials, 2*maxStuck, "dials in minute %d, of an outage: %+v", i, *m)
-		}
-		most.attempts, most.requests = max(most.attempts, m.attempts), max(most.requests, m.requests)
-		most.dials, most.failed = max(most.dials, m.dials), max(most.failed, m.failed)
-		attempts, requests, failed = attempts+m.attempts, requests+m.requests, failed+m.failed
-	}
-	assert.Positive(t, stuckMinutes)
-	t.Logf("%d attempts, %d failed, %d requests, %d dials; at most %d attempts (%d failed), %d requests and %d dials a minute; "+
-		"at most %d attempts in each of %d minutes of outages",
-		attempts, failed, requests, len(l.dials), most.attempts, most.failed, most.requests, most.dials, mostStuck, stuckMinutes)
 }
 
 var bubbleOfStack = regexp.MustCompile(`, synctest bubble \d+`)
@@ -178,7 +196,7 @@ func goroutines(t *testing.T) []string {
 func (s *soak) requireNothingLeft(t *testing.T, ended time.Time) {
 	t.Helper()
 	synctest.Wait()
-	require.Equal(t, ended, time.Now(), "something had to pass for the end")
+	require.Equal(t, ended, time.Now(), "time had to pass for the end")
 	require.Len(t, goroutines(t), s.goroutines, "a goroutine is left")
 	s.stream, s.stations, s.sky = nil, nil, nil
 	require.Zero(t, s.log.open, "sinks that are not closed")

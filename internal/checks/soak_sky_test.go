@@ -104,15 +104,14 @@ func (s *station) String() string { return s.cfg(sink.Network{}).String() }
 // Open implements [sink.Destination]. The dialler is the sink's own, so that whoever still refers to the sink, or to a
 // connection or timer of it, refers to the leash.
 func (s *station) Open() (sink.Sink, error) {
-	own := new(leash)
+	own := &leash{dial: s.server.DialContext}
 	dst := s.cfg(sink.Network{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		own.dials.Add(1)
-		s.log.dialled()
-		conn, err := s.server.DialContext(ctx, network, address)
+		conn, err := own.dial(ctx, network, address)
+		s.log.dialled(err)
 		if err != nil {
 			return nil, err
 		}
-		return &laggingConn{Conn: conn, sky: s.sky}, nil
+		return &laggingConn{Conn: conn, sky: s.sky, closed: sync.OnceFunc(s.log.hungUp)}, nil
 	}})
 	inner, err := dst.Open()
 	if err != nil {
@@ -125,7 +124,13 @@ func (s *station) Open() (sink.Sink, error) {
 // events when its answer is late, or too late.
 type laggingConn struct {
 	net.Conn
-	sky *sky
+	sky    *sky
+	closed func()
+}
+
+func (c *laggingConn) Close() error {
+	c.closed()
+	return c.Conn.Close()
 }
 
 func (c *laggingConn) Read(p []byte) (int, error) {
@@ -145,6 +150,7 @@ type sky struct {
 	random *rand.Rand
 	mode   func(*rand.Rand, siemtest.Request) (string, *siemtest.Answer)
 	counts map[string]int
+	asked  []asked
 }
 
 func newSky(stations []*station, random *rand.Rand) *sky {
@@ -245,7 +251,7 @@ func (s *sky) calm(end time.Time) { spend(s.pick(time.Minute, 15*time.Minute), e
 
 // flap takes the servers away and brings them back every few seconds.
 func (s *sky) flap(end time.Time) {
-	for until := time.Now().Add(s.pick(time.Minute, 4*time.Minute)); time.Now().Before(until) && time.Now().Before(end); {
+	for until := time.Now().Add(s.pick(time.Minute, 3*time.Minute)); time.Now().Before(until) && time.Now().Before(end); {
 		s.outage(true)
 		spend(s.pick(500*time.Millisecond, 8*time.Second), end)
 		s.outage(false)
@@ -266,10 +272,30 @@ func (s *sky) during(d time.Duration, end time.Time, mode func(*rand.Rand, siemt
 	s.set(nil)
 }
 
-// afters are values of Retry-After, sensible ones and others.
-var afters = []string{
-	"0", "1", "7", "45", "120", "-5", "3600", "99999999999999999999", "1e9", "soon", "",
-	"Mon, 02 Jan 2006 15:04:05 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
+// asked is the least time that an answer asks to wait.
+type asked struct {
+	at   time.Time
+	wait time.Duration
+}
+
+// afters are values of Retry-After, sensible ones and others, with the least wait that each asks for.
+var afters = []struct {
+	value string
+	wait  time.Duration
+}{
+	{"0", 0},
+	{"1", time.Second},
+	{"7", 7 * time.Second},
+	{"45", 45 * time.Second},
+	{"120", 2 * time.Minute},
+	{"-5", 0},
+	{"3600", soakMaxAfter},
+	{"99999999999999999999", soakMaxAfter},
+	{"1e9", 0},
+	{"soon", 0},
+	{"", 0},
+	{"Mon, 02 Jan 2006 15:04:05 GMT", 0},
+	{"Fri, 31 Dec 9999 23:59:59 GMT", soakMaxAfter},
 }
 
 // infos are the same for RetryInfo.
@@ -279,17 +305,23 @@ var infos = []time.Duration{time.Nanosecond, time.Second, 45 * time.Second, 2 * 
 func (s *sky) throttle(end time.Time) {
 	s.during(s.pick(30*time.Second, 15*time.Minute), end, func(r *rand.Rand, req siemtest.Request) (string, *siemtest.Answer) {
 		a := siemtest.Status([]int{429, 503}[r.IntN(2)], "slow down")
-		if req.Protocol == "gRPC" {
+		ask := asked{at: time.Now()}
+		after := afters[r.IntN(len(afters))]
+		switch n := r.IntN(8); {
+		case req.Protocol == "gRPC":
 			a.RetryAfter = infos[r.IntN(len(infos))]
-			return "throttled", &a
+			ask.wait = min(a.RetryAfter, soakMaxAfter)
+		case n == 0:
+			a.Header = http.Header{"Retry-After": {after.value, "17"}}
+			ask.wait = max(after.wait, 17*time.Second)
+		case n == 1:
+			a.Header = http.Header{"Retry-After": {ask.at.Add(40 * time.Second).UTC().Format(http.TimeFormat)}}
+			ask.wait = 39 * time.Second // such a date has no fractions
+		default:
+			a.Header = http.Header{"Retry-After": {after.value}}
+			ask.wait = after.wait
 		}
-		a.Header = http.Header{"Retry-After": {afters[r.IntN(len(afters))]}}
-		switch r.IntN(8) {
-		case 0:
-			a.Header.Add("Retry-After", "17")
-		case 1:
-			a.Header.Set("Retry-After", time.Now().Add(40*time.Second).UTC().Format(http.TimeFormat))
-		}
+		s.asked = append(s.asked, ask)
 		return "throttled", &a
 	})
 }
