@@ -19,7 +19,13 @@ import (
 type forms struct {
 	shorts []string // secrets too short to be looked for
 	whole  []string // looked for as a whole only
-	parts  []string // looked for in parts of at least shortest bytes
+	parts  []part   // looked for in parts of at least shortest bytes
+}
+
+// part is a form of which parts are looked for.
+type part struct {
+	text string
+	cut  int // how many bytes of it must stand at an end of a text to count: as many as shortestCut of the secret take
 }
 
 func collect(src Sources) *forms {
@@ -74,31 +80,31 @@ func (f *forms) addPlain(s string) {
 }
 
 func (f *forms) addForms(s string) {
-	for _, form := range derived(s) {
-		form = lower(form)
-		if len(form) < shortest || slices.Contains(f.parts, form) {
+	f.addParts(shortestCut, escaped(s)...)
+	f.addParts(hex.EncodedLen(shortestCut), hex.EncodeToString([]byte(s)))
+	f.addParts(base64.StdEncoding.EncodedLen(shortestCut), base64Forms(s)...)
+}
+
+func (f *forms) addParts(cut int, forms ...string) {
+	for _, form := range forms {
+		p := part{lower(form), cut}
+		if len(form) < shortest || slices.Contains(f.parts, p) {
 			continue
 		}
-		f.parts = append(f.parts, form)
+		f.parts = append(f.parts, p)
 	}
 }
 
-// derived returns s and what encoders on the way to an error text make of it.
-func derived(s string) []string {
-	all := []string{
-		s, strings.TrimSpace(s), oneLine(s),
-		url.QueryEscape(s), url.PathEscape(s), dataEscape(s), html.EscapeString(s),
-		hex.EncodeToString([]byte(s)),
-		base64.StdEncoding.EncodeToString(utf16LE(s)),
-	}
-	all = append(all, jsonForms(s)...)
-	return append(all, base64Forms(s)...)
+// escaped returns s and what encoders that leave most letters alone make of it.
+func escaped(s string) []string {
+	return append(jsonForms(s), s, strings.TrimSpace(s), oneLine(s),
+		url.QueryEscape(s), url.PathEscape(s), dataEscape(s), html.EscapeString(s))
 }
 
-// base64Forms returns the Base64 of s on its own and inside a longer text, where it may start at any of three places in
-// a group of three bytes; there, the digits that it shares with its neighbours are left off.
+// base64Forms returns the Base64 of s, as UTF-16 too, on its own and inside a longer text, where it may start at any of
+// three places in a group of three bytes; there, the digits that it shares with its neighbours are left off.
 func base64Forms(s string) []string {
-	var all []string
+	all := []string{base64.StdEncoding.EncodeToString(utf16LE(s))}
 	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		all = append(all, enc.EncodeToString([]byte(s)))
 		for shift := 1; shift <= 2; shift++ {

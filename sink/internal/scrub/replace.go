@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// shortestCut is how much of a secret must stand at an end of a text, where somebody may have cut it, to count.
+	// shortestCut is how much of a secret must stand at an end of a text, where somebody may have cut it, to count. In
+	// hexadecimal or Base64 it takes more digits: three of them often end a port by chance.
 	shortestCut = 3
 
 	// cutMarks is what people and programs put where they cut.
@@ -44,7 +45,7 @@ func (f *forms) markWindows(low string, hidden []bool) {
 		shared[w] = false
 	}
 	for _, p := range f.parts {
-		for w := range windows(p) {
+		for w := range windows(p.text) {
 			if _, ok := shared[w]; ok {
 				shared[w] = true
 			}
@@ -80,11 +81,11 @@ func (f *forms) markEnds(low string, hidden []bool) {
 	start := len(low) - len(strings.TrimLeft(low, cutMarks+"([{<"))
 	tail := low[start:]
 	for _, p := range f.parts {
-		for n := shortest - 1; n >= shortestCut; n-- {
-			if strings.HasSuffix(head, p[:n]) {
+		for n := shortest - 1; n >= p.cut; n-- {
+			if strings.HasSuffix(head, p.text[:n]) {
 				mark(hidden, len(head)-n, len(head))
 			}
-			if strings.HasPrefix(tail, p[len(p)-n:]) {
+			if strings.HasPrefix(tail, p.text[len(p.text)-n:]) {
 				mark(hidden, start, start+n)
 			}
 		}

@@ -109,6 +109,24 @@ func TestTextReplacesASecretCutByTheEndOfTheText(t *testing.T) {
 	assert.Equal(t, `"short 8f"`, s.Text("short 8f"), "two bytes are anybody's")
 }
 
+// A digit of an encoding says less than a byte of the secret, and three of them often end a port by chance.
+func TestTextReplacesAnEncodedSecretCutByTheEndOfTheText(t *testing.T) {
+	s := scrub.New(of(canary))
+	for form, shortest := range map[string]int{
+		hex.EncodeToString([]byte(canary)):                6,
+		base64.StdEncoding.EncodeToString([]byte(canary)): 4,
+	} {
+		for n := 1; n < len(form); n++ {
+			got := s.Text("127.0.0.1:41" + form[:n])
+			if n < shortest {
+				assert.Equal(t, `"127.0.0.1:41`+form[:n]+`"`, got)
+			} else {
+				assert.Equal(t, `"127.0.0.1:41[REDACTED]"`, got)
+			}
+		}
+	}
+}
+
 func TestTextReplacesASecretCutByTheLimits(t *testing.T) {
 	const token = "8f3b1c9e-77aa-4d2e-b0a1-5c6d7e8f9a0b"
 	s := scrub.New(of(token))
