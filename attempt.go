@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/auditstream/auditstream/internal/queue"
@@ -22,6 +23,7 @@ const (
 // Causes by which an attempt's context ends, and the error for a sink that ignores it.
 var (
 	errAttemptTimeout  = errors.New("auditstream: the attempt took longer than Config.AttemptTimeout")
+	errSinkTimeout     = errors.New("auditstream: the attempt took longer than the destination's own time-out")
 	errEditedAttempt   = errors.New("auditstream: the destination was edited")
 	errDeletedAttempt  = errors.New("auditstream: the stream was deleted")
 	errShutdownAttempt = errors.New("auditstream: the stream was shut down")
@@ -36,6 +38,8 @@ type attempt struct {
 	outlet *outlet
 	lease  queue.Lease
 	batch  []sink.Event
+	round  int  // of the pace, when it began: an answer from an earlier one says nothing about how things are now
+	part   bool // of a range that was refused
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -47,6 +51,7 @@ type attempt struct {
 	// Guarded by the Stream's lock.
 	replaced bool // superseded is closed
 	over     bool // the lease has ended: a late answer changes nothing
+	hung     bool // because Deliver does not return
 }
 
 // answer is what Deliver returned, and how the context of the attempt had ended by then, if it had.
@@ -76,30 +81,55 @@ func (s *Stream) begin() *attempt {
 	}
 	s.pace.urgent = false
 	s.worker.departure = time.Time{}
-	return s.newAttempt(lease)
+	a := s.newAttempt(lease)
+	s.attempts = append(s.attempts, a)
+	return a
 }
 
-// newAttempt makes lease's attempt the one in progress. It is called with the lock held.
+// newAttempt returns an attempt on lease that is about to call the sink. It is called with the lock held.
 func (s *Stream) newAttempt(lease queue.Lease) *attempt {
 	a := &attempt{
 		outlet:     s.outlet,
 		lease:      lease,
+		round:      s.pace.round,
+		part:       s.split.bisecting(),
 		answers:    make(chan answer, 1),
 		superseded: make(chan struct{}),
 		ended:      make(chan struct{}),
 	}
 	a.ctx, a.cancel = context.WithCancelCause(context.Background())
-	a.outlet.busy = true
-	s.attempt = a
+	a.outlet.calls++
 	return a
 }
 
-// carryOut makes an attempt and settles its answer.
+// vacant reports whether another attempt may begin beside those in progress. While the destination fails, one at a time
+// tries it, and the parts of a refused range go one by one. It is called with the lock held.
+func (s *Stream) vacant() bool {
+	o := s.outlet
+	limit := min(s.cfg.InFlight, o.maxInFlight)
+	if o.hung > 0 || o.calls >= limit || len(s.attempts) >= limit {
+		return false // a sink that has not come back is not called again
+	}
+	failing, bisecting := s.condition != ConditionHealthy, s.split.bisecting()
+	return !slices.ContainsFunc(s.attempts, func(a *attempt) bool {
+		return failing && a.round == s.pace.round || bisecting && a.part
+	})
+}
+
+// forget takes an attempt out of those in progress. It is called with the lock held.
+func (s *Stream) forget(a *attempt) {
+	s.attempts = slices.DeleteFunc(s.attempts, func(b *attempt) bool { return a == b })
+}
+
+// carryOut makes an attempt, settles its answer, and lets the worker look for the next.
 func (s *Stream) carryOut(a *attempt) {
 	a.batch = s.decode(s.segments(a.lease), a.lease.Len)
 	if ans, ok := s.run(a); ok {
 		s.settle(a, ans)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wake()
 }
 
 // segments returns copies of a lease's records, or nil if it has ended.
@@ -131,7 +161,7 @@ func (s *Stream) decode(segments []queue.Segment, n int) []Event {
 // run lets the sink deliver and waits for its answer, or for the end of the lease. ok is false when the lease has ended
 // and been dealt with.
 func (s *Stream) run(a *attempt) (ans answer, ok bool) {
-	ctx, stop := context.WithTimeoutCause(a.ctx, s.cfg.AttemptTimeout, errAttemptTimeout)
+	ctx, stop := a.outlet.limit(a.ctx, s.cfg.AttemptTimeout)
 	defer stop()
 	defer a.cancel(nil)
 	a.ctx = ctx
@@ -179,7 +209,10 @@ func (s *Stream) mayStart(a *attempt) bool {
 func (s *Stream) returned(a *attempt, ans answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.outlet.busy = false
+	a.outlet.calls--
+	if a.hung {
+		a.outlet.hung--
+	}
 	s.closeIfDone(a.outlet)
 	s.notePanic(a.outlet, ans.err)
 	if !a.over {
@@ -207,8 +240,9 @@ func (s *Stream) abandon(a *attempt) (ans answer, ok bool) {
 	if a.over {
 		return answer{}, false
 	}
-	a.over = true
-	s.attempt = nil
+	a.over, a.hung = true, true
+	a.outlet.hung++
+	s.forget(a)
 	s.queue.Release(a.lease.ID)
 	s.totals.InDoubt += uint64(a.lease.Len) //nolint:gosec // a length is never negative
 	s.admitWaiters()
@@ -217,7 +251,7 @@ func (s *Stream) abandon(a *attempt) (ans answer, ok bool) {
 	} else {
 		s.fail(ruling{verdict: sink.VerdictBlock, err: &sink.Error{
 			Verdict: sink.VerdictBlock,
-			Err:     fmt.Errorf("%w (%w)", errHung, errAttemptTimeout),
+			Err:     fmt.Errorf("%w (%w)", errHung, context.Cause(a.ctx)),
 			Remedy:  "Its driver does not honour the context it is given: edit the destination or restart the host.",
 		}})
 	}
@@ -233,14 +267,12 @@ func (a *attempt) supersede() {
 	}
 }
 
-// endAttempt ends the lease of the attempt in progress at once. It is called with the lock held.
-func (s *Stream) endAttempt(cause error) {
-	a := s.attempt
-	if a == nil {
-		return
+// endAttempts ends the leases of the attempts in progress at once. It is called with the lock held.
+func (s *Stream) endAttempts(cause error) {
+	for _, a := range s.attempts {
+		a.over = true
+		a.cancel(cause)
+		close(a.ended)
 	}
-	a.over = true
-	s.attempt = nil
-	a.cancel(cause)
-	close(a.ended)
+	s.attempts = nil
 }

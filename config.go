@@ -76,11 +76,20 @@ type Config struct {
 	// event is offered alone. Defaults to 1,000,000, or QueueBytes if that is less.
 	BatchBytes int
 
+	// InFlight is how many batches are under way at once at most, if the destination's sink can do that: its driver says
+	// up to how many. Defaults to 1, which keeps the order of acceptance at the destination.
+	//
+	// With more, throughput grows where the round trip is what limits it, and batches may arrive in any order: sort by
+	// [Event.Sequence] where order matters. Memory grows by one decoded batch each. Everything else stays: each batch is
+	// answered for by itself, and while the destination fails, one batch at a time tries it.
+	InFlight int
+
 	// BatchDelay is how long the oldest event waits for company before an attempt is made with less than a full batch.
 	// 1 ns means not to wait. Defaults to 200 ms.
 	BatchDelay time.Duration
 
-	// AttemptTimeout is how long one attempt may take, from the first byte sent to the whole answer. Defaults to 60 s.
+	// AttemptTimeout is how long one attempt may take, from the first byte sent to the whole answer. Defaults to 60 s. A
+	// sink that has to wait for more than an answer, such as Splunk's with acknowledgement, sets a limit of its own.
 	AttemptTimeout time.Duration
 
 	// RetryMin bounds the backoff after the first failure of a streak; the bound doubles with each further failure.
@@ -129,6 +138,7 @@ func (c Config) withDefaults() Config {
 	c.MaxEventBytes = cmp.Or(c.MaxEventBytes, min(defaultMaxEventBytes, max(c.QueueBytes, 1)))
 	c.BatchEvents = cmp.Or(c.BatchEvents, min(defaultBatchEvents, max(c.QueueEvents, 1)))
 	c.BatchBytes = cmp.Or(c.BatchBytes, min(defaultBatchBytes, max(c.QueueBytes, 1)))
+	c.InFlight = cmp.Or(c.InFlight, 1)
 	c.BatchDelay = cmp.Or(c.BatchDelay, defaultBatchDelay)
 	c.AttemptTimeout = cmp.Or(c.AttemptTimeout, defaultAttemptTimeout)
 	c.RetryMin = cmp.Or(c.RetryMin, min(defaultRetryMin, max(cmp.Or(c.RetryMax, defaultRetryMin), 1)))
@@ -146,6 +156,7 @@ func (c Config) validate() error {
 	v.positive("MaxEventBytes", c.MaxEventBytes)
 	v.positive("BatchEvents", c.BatchEvents)
 	v.positive("BatchBytes", c.BatchBytes)
+	v.positive("InFlight", c.InFlight)
 	v.positiveTime("BatchDelay", c.BatchDelay)
 	v.positiveTime("AttemptTimeout", c.AttemptTimeout)
 	v.positiveTime("RetryMin", c.RetryMin)

@@ -3,6 +3,7 @@ package auditstream
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/auditstream/auditstream/internal/record"
@@ -65,6 +66,7 @@ func (s *Stream) prove(a *attempt, r ruling) (_ ruling, ok bool) {
 		return kept, true // no attempt starts now; the same question comes up again later
 	}
 	test := s.newAttempt(a.lease)
+	s.exchange(a, test)
 	s.mu.Unlock()
 	test.batch = []Event{s.testEvent(time.Now())}
 	ans, ok := s.run(test)
@@ -91,9 +93,13 @@ func (s *Stream) prove(a *attempt, r ruling) (_ ruling, ok bool) {
 	if verdict.delivered() == 1 {
 		s.contrast.row = 0
 	}
-	s.attempt, a.replaced = a, test.replaced // an edit from now on is a's again
+	s.exchange(test, a) // an edit from now on is a's again
+	a.replaced = test.replaced
 	return kept, true
 }
+
+// exchange makes b stand among the attempts in progress where a did. It is called with the lock held.
+func (s *Stream) exchange(a, b *attempt) { s.attempts[slices.Index(s.attempts, a)] = b }
 
 // refusesAll is the error of a destination that refused the test event with cause.
 func refusesAll(cause error) error {

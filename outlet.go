@@ -6,18 +6,23 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"time"
 
 	"github.com/auditstream/auditstream/sink"
 )
 
-// An outlet is the sink that a destination opened. All fields but the first three are guarded by the Stream's lock.
+// An outlet is the sink that a destination opened. All fields but the first five are guarded by the Stream's lock.
 type outlet struct {
 	dst  sink.Destination
 	name string
 	sink sink.Sink
 
-	busy     bool // a Deliver is running, maybe on a lease that has ended long ago
-	retired  bool // replaced, deleted or shut down: to be closed once it is not busy
+	maxInFlight int           // how many calls of Deliver may overlap
+	timeout     time.Duration // how long the sink wants an attempt to take at most; 0: the stream decides
+
+	calls    int  // calls of Deliver that have not returned
+	hung     int  // those of them whose lease has ended because they do not return
+	retired  bool // replaced, deleted or shut down: to be closed when no call is left
 	closed   bool // Close has been called
 	panicked bool // a panic has been logged since the last success
 }
@@ -46,7 +51,22 @@ func openOutlet(dst sink.Destination) (o *outlet, err error) {
 	if opened == nil {
 		return nil, errors.New("auditstream: the destination opened no sink and returned no error: this is a fault of its driver")
 	}
-	return &outlet{dst: dst, name: name, sink: opened}, nil
+	o = &outlet{dst: dst, name: name, sink: opened, maxInFlight: 1}
+	if s, ok := opened.(interface{ MaxInFlight() int }); ok {
+		o.maxInFlight = max(s.MaxInFlight(), 1)
+	}
+	if s, ok := opened.(interface{ AttemptTimeout() time.Duration }); ok {
+		o.timeout = max(s.AttemptTimeout(), 0)
+	}
+	return o, nil
+}
+
+// limit returns a context for one attempt, which ends after the sink's own time or, if it has none, the stream's.
+func (o *outlet) limit(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if o.timeout > 0 {
+		return context.WithTimeoutCause(ctx, o.timeout, errSinkTimeout)
+	}
+	return context.WithTimeoutCause(ctx, timeout, errAttemptTimeout)
 }
 
 // call makes one Deliver and hands its answer to done, whatever the sink does: return, panic, or end its goroutine.
@@ -75,7 +95,7 @@ func (s *Stream) retire(o *outlet) {
 // that. Nobody waits for Close, which may be slow or hang. It is called with the lock held.
 func (s *Stream) closeIfDone(o *outlet) {
 	closer, ok := o.sink.(io.Closer)
-	if !ok || !o.retired || o.busy || o.closed {
+	if !ok || !o.retired || o.calls > 0 || o.closed {
 		return
 	}
 	o.closed = true

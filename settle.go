@@ -11,63 +11,87 @@ import (
 // next attempt may start.
 func (s *Stream) settle(a *attempt, ans answer) {
 	r := rule(ans, a.lease.Len)
-	s.mu.Lock()
 	if r.panicked {
+		s.mu.Lock()
 		s.notePanic(a.outlet, r.err)
+		s.mu.Unlock()
 	}
-	trial := s.contrast
-	// What a destination refuses that is not the stream's any more is for the new one to judge.
-	unproven := trial.follow(r) || a.replaced && len(r.rejected) > 0
-	s.mu.Unlock()
-	if unproven {
-		var ok bool
-		if r, ok = s.prove(a, r); !ok {
-			return
-		}
+	if s.conclude(a, r, s.rejection(a.lease, r), false) {
+		return
 	}
-	rejection := s.rejection(a.lease, r)
+	if r, ok := s.prove(a, r); ok {
+		s.conclude(a, r, s.rejection(a.lease, r), true)
+	}
+}
+
+// conclude is the end of settle, in one piece. Nothing has changed when it returns false: the ruling would reject an
+// event for which the destination has to be proven first.
+func (s *Stream) conclude(a *attempt, r ruling, rejection Rejection, proven bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.over || !s.queue.Current(a.lease.ID) {
-		return // deleted or shut down between the answer and now
+		return true // deleted or shut down between the answer and now
 	}
-	s.attempt = nil
-	s.contrast.follow(r)
-	s.commit(a.lease, r, rejection)
+	trial := s.contrast
+	// What a destination refuses that is not the stream's any more is for the new one to judge.
+	if unproven := trial.follow(r) || a.replaced && len(r.rejected) > 0; unproven && !proven {
+		return false
+	}
+	s.contrast = trial
+	s.forget(a)
+	s.commit(a, r, rejection)
+	s.judge(a, r)
+	s.notify()
+	return true
+}
+
+// judge lets an answer change how the stream is doing and when the next attempt may start. One to an attempt that began
+// before the last failure does not: what came after it counts, and the wait that another destination asked for holds.
+func (s *Stream) judge(a *attempt, r ruling) {
+	current := a.round == s.pace.round
 	switch {
 	case r.quiet:
 	case !r.rest || r.verdict == sink.VerdictReject:
-		s.recover()
+		if current {
+			s.recover()
+		}
 	case a.replaced:
 		// The destination that failed, or refused, is not the stream's any more.
 	case r.verdict == sink.VerdictSplit:
-		s.split.refused(a.lease.Last)
-		s.pace.notBefore = time.Time{}
-	default:
+		s.split.refused(a)
+		if current {
+			s.pace.notBefore = time.Time{}
+		}
+	case current:
 		s.fail(r)
+	default:
+		s.pace.extend(time.Now(), r.after)
 	}
-	s.notify()
 }
 
 // commit takes what was answered for out of the queue, into the ledger, and tells of what was rejected.
-func (s *Stream) commit(lease queue.Lease, r ruling, rejection Rejection) {
-	s.queue.Commit(lease.ID, r.n)
+func (s *Stream) commit(a *attempt, r ruling, rejection Rejection) {
+	s.queue.Commit(a.lease.ID, r.n)
 	if r.rest && r.doubt {
-		s.totals.InDoubt += uint64(lease.Len - r.n) //nolint:gosec // never negative
+		s.totals.InDoubt += uint64(a.lease.Len - r.n) //nolint:gosec // never negative
 	}
 	s.admitWaiters()
 	if delivered := r.delivered(); delivered > 0 {
 		s.totals.Delivered += uint64(delivered)
 		s.lastDelivery = time.Now()
-		s.pace.failures = 0 // progress: the next backoff starts small
+		if a.round == s.pace.round {
+			s.pace.failures = 0 // progress: the next backoff starts small
+		}
 	}
 	switch {
 	case rejection.Count > 0:
 		s.totals.Rejected += rejection.Count
-		s.split.conclude(true)
+		if a.part {
+			s.split.conclude(true)
+		}
 		s.tellRejection(rejection)
 	case r.n > 0 && !r.rest:
-		s.split.taken(lease, s.cfg.BatchBytes)
+		s.split.taken(a, s.cfg.BatchBytes)
 	}
 }
 

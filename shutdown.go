@@ -76,7 +76,7 @@ func (s *Stream) joinShutdown(ctx context.Context) error {
 // drain waits until there is nothing left to do, or returns why it stopped waiting. It is called with the lock held.
 func (s *Stream) drain(ctx context.Context) error {
 	for {
-		resting := s.attempt == nil && !s.teller.busy()
+		resting := len(s.attempts) == 0 && !s.teller.busy()
 		switch {
 		case resting && s.queue.Len() == 0:
 			return nil
@@ -93,7 +93,7 @@ func (s *Stream) drain(ctx context.Context) error {
 // takes too long for the lock that finish is called with.
 func (s *Stream) finish(cause error) (left func() error) {
 	s.closing.over = true
-	s.endAttempt(errShutdownAttempt)
+	s.endAttempts(errShutdownAttempt)
 	segments := s.queue.All()
 	n := s.queue.Clear()
 	s.totals.DiscardedShutdown += uint64(n) //nolint:gosec // a count is never negative

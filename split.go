@@ -34,13 +34,20 @@ func (p *split) part(q *queue.Queue) int {
 	return max(left/2, 1)
 }
 
-// refused remembers that events through end were refused as a whole.
-func (p *split) refused(end uint64) { p.end = end }
+// refused remembers that an attempt's events were refused as a whole. There is one range at a time: a batch that was in
+// flight beside the first is offered again and has its turn later, with what has been learnt by then.
+func (p *split) refused(a *attempt) {
+	if a.part || !p.bisecting() {
+		p.end = a.lease.Last
+	}
+}
 
-// taken learns from a lease of events that was accepted whole.
-func (p *split) taken(l queue.Lease, batchBytes int) {
+// taken learns from the lease of an attempt that was accepted whole.
+func (p *split) taken(a *attempt, batchBytes int) {
+	l := a.lease
 	switch {
-	case p.end != 0:
+	case p.bisecting() && !a.part: // it was in flight before the range was known
+	case p.bisecting():
 		p.passed = max(p.passed, l.Bytes)
 		if l.Last >= p.end {
 			p.conclude(false)

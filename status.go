@@ -120,7 +120,7 @@ func (s *Stream) Status() Status {
 	if s.outlet != nil {
 		status.Destination = s.outlet.name
 	}
-	if s.state == StateEnabled && s.condition != ConditionHealthy && s.attempt == nil && !s.outlet.busy && s.queue.Len() > 0 {
+	if s.state == StateEnabled && s.condition != ConditionHealthy && s.vacant() && s.queue.Len() > 0 {
 		status.NextAttempt = s.pace.notBefore
 	}
 	if rec, ok := s.queue.Oldest(); ok {

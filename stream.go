@@ -39,8 +39,8 @@ type Stream struct {
 	lastErrTime    time.Time
 	lastDelivery   time.Time
 
-	outlet  *outlet  // the open sink; nil while there is no destination
-	attempt *attempt // the one in progress; nil if none
+	outlet   *outlet    // the open sink; nil while there is no destination
+	attempts []*attempt // those in progress, at most as many as may be in flight
 
 	worker   worker
 	pace     pace
@@ -116,8 +116,8 @@ func (s *Stream) Configure(dst sink.Destination) error {
 		s.retire(old)
 		s.logEdit(old, fresh)
 	}
-	if s.attempt != nil {
-		s.attempt.supersede()
+	for _, a := range s.attempts {
+		a.supersede()
 	}
 	s.pace.reset()
 	s.split, s.contrast = split{}, contrast{}
@@ -157,7 +157,7 @@ func (s *Stream) apply(v verb) error {
 	return nil
 }
 
-// Delete ends streaming: it cancels the attempt in progress, discards what is queued (counted as discarded, deleted),
+// Delete ends streaming: it cancels the attempts in progress, discards what is queued (counted as discarded, deleted),
 // closes the sink and forgets the configuration with its secrets. It works whatever the destination does, and waits for
 // nothing. The totals stay, and Configure starts anew. Deleting a deleted stream changes nothing.
 //
@@ -168,7 +168,7 @@ func (s *Stream) Delete() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.endAttempt(errDeletedAttempt)
+	s.endAttempts(errDeletedAttempt)
 	s.refuseWaiters(ErrDeleted)                          // before there is room for them
 	s.totals.DiscardedDeleted += uint64(s.queue.Clear()) //nolint:gosec // a count is never negative
 	if s.outlet != nil {

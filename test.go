@@ -16,7 +16,7 @@ import (
 //
 // Test returns nil when the destination accepted the event; what is wrong with dst, as [*sink.ConfigError] values; or
 // why the attempt failed, with a code and a remedy where a *[sink.Error] is among the causes. It waits for the sink
-// until ctx is done or Config.AttemptTimeout has passed. With a nil dst it returns ErrUnconfigured or ErrDeleted when
+// until ctx is done or Config.AttemptTimeout (or the sink's own) has passed. With a nil dst it returns ErrUnconfigured or ErrDeleted when
 // there is no current destination, and after Shutdown ErrShutdown.
 func (s *Stream) Test(ctx context.Context, dst sink.Destination) error {
 	if !s.made() {
@@ -30,10 +30,10 @@ func (s *Stream) Test(ctx context.Context, dst sink.Destination) error {
 	if err != nil {
 		return err
 	}
-	attempt, stop := context.WithTimeoutCause(withoutValues{ctx}, s.cfg.AttemptTimeout, errAttemptTimeout)
+	attempt, stop := o.limit(withoutValues{ctx}, s.cfg.AttemptTimeout)
 	defer stop()
 	answers := make(chan answer, 1)
-	o.busy = true
+	o.calls++
 	go s.deliverTest(attempt, o, answers)
 	select {
 	case ans := <-answers:
@@ -45,7 +45,7 @@ func (s *Stream) Test(ctx context.Context, dst sink.Destination) error {
 		return s.testResult(o, ans)
 	default:
 		return fmt.Errorf("auditstream: the test for %q was not answered: %w",
-			s.cfg.Name, cmp.Or(ctx.Err(), errAttemptTimeout))
+			s.cfg.Name, cmp.Or(ctx.Err(), context.Cause(attempt)))
 	}
 }
 
@@ -78,7 +78,7 @@ func (s *Stream) deliverTest(ctx context.Context, o *outlet, answers chan<- answ
 	o.call(ctx, []Event{s.testEvent(time.Now())}, func(ans answer) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		o.busy = false
+		o.calls--
 		s.retire(o)
 		s.notePanic(o, ans.err)
 		answers <- ans // one slot: it does not wait

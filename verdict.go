@@ -60,9 +60,9 @@ func rule(ans answer, size int) (r ruling) {
 		return ruling{n: 1, rejected: []int{0}, err: ans.err} // refused alone: this is the one
 	case ok && e.Verdict == sink.VerdictSplit:
 		return ruling{n: ans.n, rest: true, verdict: sink.VerdictSplit, doubt: !e.NotTaken, err: ans.err}
-	case errors.Is(ans.cause, errAttemptTimeout) && endedByContext(ans.err):
+	case isTimeout(ans.cause) && endedByContext(ans.err):
 		// The context's own error says "deadline exceeded"; the operator needs the name of the limit.
-		return retryRuling(ans.n, errAttemptTimeout)
+		return retryRuling(ans.n, ans.cause)
 	case ok:
 		return ruling{n: ans.n, rest: true, verdict: sink.VerdictRetry, doubt: !e.NotTaken, err: ans.err, after: e.After}
 	}
@@ -93,6 +93,11 @@ func rejectRuling(ans answer, e *sink.Error, size int) ruling {
 		r.rejected = []int{ans.n - 1}
 	}
 	return r
+}
+
+// isTimeout reports whether an attempt's context ended because its time was up.
+func isTimeout(cause error) bool {
+	return errors.Is(cause, errAttemptTimeout) || errors.Is(cause, errSinkTimeout)
 }
 
 // endedByContext reports whether err is what a call returns when its context has ended.

@@ -11,7 +11,8 @@ import (
 // a goroutine for each.
 const idleAfter = 30 * time.Second
 
-// A worker is the goroutine that leases, waits and commits. It exists only while there is something to do.
+// A worker is the goroutine that leases and waits, and starts one for each attempt. It exists only while there is
+// something to do.
 type worker struct {
 	running   bool
 	nap       nap
@@ -41,7 +42,7 @@ func (s *Stream) work() {
 		case !more:
 			return
 		case a != nil:
-			s.carryOut(a)
+			go s.carryOut(a)
 		case wait > 0:
 			timer.Reset(wait)
 			select {
@@ -63,6 +64,9 @@ func (s *Stream) next() (a *attempt, wait time.Duration, more bool) {
 	w.nap = napNone
 	s.logRemainders(now)
 	if s.state != StateEnabled || s.outlet == nil || s.closing.over {
+		if len(s.attempts) > 0 {
+			return nil, 0, true // what is left when they have ended is for this worker to see to
+		}
 		s.endWorker()
 		return nil, 0, false
 	}
@@ -75,8 +79,11 @@ func (s *Stream) next() (a *attempt, wait time.Duration, more bool) {
 	case s.queue.Len() == 0:
 		w.departure = time.Time{}
 		return s.idle(now)
-	case s.outlet.busy:
-		return nil, 0, true // a sink that has not come back is not called again
+	case !s.vacant():
+		return nil, 0, true
+	case s.unleased() == 0:
+		w.nap = napIdle
+		return nil, 0, true // every event is under way
 	}
 	if wait = s.pace.wait(now); wait > 0 {
 		return nil, wait, true
@@ -117,12 +124,12 @@ func (s *Stream) endWorker() {
 // company returns how long the oldest event still waits for others to share its batch. The time of an event is on the
 // wall clock, which can jump: it is looked at once for each batch, and the wait is kept within [0, BatchDelay].
 func (s *Stream) company(now time.Time) time.Duration {
-	if s.ripe() || s.split.bisecting() || s.queue.Pending(s.pace.hurry) > 0 {
+	if s.ripe() || s.split.bisecting() || s.queue.UnleasedThrough(s.pace.hurry) > 0 {
 		return 0
 	}
 	w := &s.worker
 	if w.departure.IsZero() {
-		oldest, _ := s.queue.Oldest()
+		oldest, _ := s.queue.Next()
 		waited := max(now.Sub(record.ObservedTime(oldest)), 0)
 		w.departure = now.Add(s.cfg.BatchDelay - waited)
 	}
@@ -133,6 +140,12 @@ func (s *Stream) company(now time.Time) time.Duration {
 func (s *Stream) ripe() bool {
 	events, bytes := s.queue.Unleased()
 	return events >= s.cfg.BatchEvents || bytes >= s.batchBytes() || s.queue.Waiters() > 0
+}
+
+// unleased is how many events no attempt has taken on.
+func (s *Stream) unleased() int {
+	events, _ := s.queue.Unleased()
+	return events
 }
 
 // batchBytes is how many bytes an attempt offers at most.
@@ -169,6 +182,7 @@ func (s *Stream) wakeForEvents() {
 
 // pace says when the next attempt may start.
 type pace struct {
+	round     int       // how many failures there have been since the destination was configured or deleted
 	failures  int       // in a row
 	notBefore time.Time // the end of a backoff; zero means at once
 	urgent    bool      // Flush and Shutdown: the next attempt starts whatever the backoff
@@ -193,12 +207,24 @@ func (p *pace) wait(now time.Time) time.Duration {
 // destination asked for.
 func (p *pace) backOff(cfg *Config, now time.Time, after time.Duration) {
 	wait := retry.Backoff(cfg.RetryMin, cfg.RetryMax, p.failures)
-	p.failures++
-	p.notBefore = now.Add(max(wait, retry.ClampAfter(after)))
+	p.fail(now.Add(max(wait, retry.ClampAfter(after))))
 }
 
 // probe sets the wait of a blocked stream.
 func (p *pace) probe(cfg *Config, now time.Time, after time.Duration) {
+	p.fail(now.Add(max(retry.Probe(cfg.RetryMax), retry.ClampAfter(after))))
+}
+
+// fail begins the next round.
+func (p *pace) fail(notBefore time.Time) {
+	p.round++
 	p.failures++
-	p.notBefore = now.Add(max(retry.Probe(cfg.RetryMax), retry.ClampAfter(after)))
+	p.notBefore = notBefore
+}
+
+// extend honours what the destination asked for in an answer that says nothing else.
+func (p *pace) extend(now time.Time, after time.Duration) {
+	if asked := now.Add(retry.ClampAfter(after)); after > 0 && asked.After(p.notBefore) {
+		p.notBefore = asked
+	}
 }

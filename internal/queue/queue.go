@@ -161,6 +161,16 @@ func (q *Queue) Oldest() (rec []byte, ok bool) {
 	return oldest.chunk.data[f.rec:f.end:f.end], true
 }
 
+// Next returns the record that Lease would take first. It is a view, valid until the next call that changes q.
+func (q *Queue) Next() (rec []byte, ok bool) {
+	if q.unleased.len() == 0 {
+		return nil, false
+	}
+	next := q.unleased.front()
+	f := readFrame(next.chunk.data, next.off)
+	return next.chunk.data[f.rec:f.end:f.end], true
+}
+
 // fits reports whether an event of this size may join what is pending. The subtractions cannot overflow.
 func (q *Queue) fits(size int) bool {
 	return q.pending.events < q.limits.Events && size <= q.limits.Bytes-q.pending.bytes
