@@ -36,6 +36,10 @@ type Options struct {
 	// Gzip compresses requests and sets their Content-Encoding.
 	Gzip bool
 
+	// Jar keeps the cookies of answers and gives them to later requests, all of which go to the host of URL. Defaults to
+	// none: cookies are ignored.
+	Jar http.CookieJar
+
 	_ struct{}
 }
 
@@ -44,11 +48,12 @@ type Options struct {
 // after the last.
 type Client struct {
 	// Closures, because a Client is part of a sink that somebody may print, and these hold secrets: the URL and the
-	// headers; the key of the client certificate and the proxy's password; and, in the state of connections, the headers
-	// of the last request.
+	// headers; the key of the client certificate and the proxy's password; in the state of connections, the headers of
+	// the last request; and cookies. jar is nil without a Jar.
 	target    func() (*url.URL, http.Header)
 	transport func() *http.Transport
 	conns     func() *conns
+	jar       func() http.CookieJar
 
 	address string // host:port of the URL
 	scrub   *scrub.Scrubber
@@ -67,6 +72,9 @@ func New(o Options) *Client {
 	transport, open := newTransport(o, c.dialled), new(conns)
 	c.transport = func() *http.Transport { return transport }
 	c.conns = func() *conns { return open }
+	if o.Jar != nil {
+		c.jar = func() http.CookieJar { return o.Jar }
+	}
 	return c
 }
 
@@ -99,11 +107,24 @@ func prepare(o Options) (*url.URL, http.Header) {
 //
 // Without an answer it returns the error of ctx, if ctx has ended, or a [*sink.Error].
 func (c *Client) Post(ctx context.Context, body []byte, extra http.Header) (*Response, error) {
+	u, header := c.target()
+	return c.post(ctx, u, header, newPayload(body, c.gzip), extra)
+}
+
+// PostPlain is like Post, for the URL that has name in place of the last segment of the Client's path and no query, and
+// never compresses.
+func (c *Client) PostPlain(ctx context.Context, name string, body []byte, extra http.Header) (*Response, error) {
+	u, header := c.target()
+	header = maps.Clone(header)
+	header.Del("Content-Encoding")
+	return c.post(ctx, u.ResolveReference(&url.URL{Path: name}), header, newPayload(body, false), extra)
+}
+
+func (c *Client) post(ctx context.Context, u *url.URL, header http.Header, p *payload, extra http.Header) (*Response, error) {
 	c.renew()
-	p := newPayload(body, c.gzip)
 	defer p.release()
 	var last lastConn
-	resp, err := c.transport().RoundTrip(c.request(last.watch(ctx), p, extra))
+	resp, err := c.transport().RoundTrip(c.request(last.watch(ctx), u, header, p, extra))
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -115,6 +136,9 @@ func (c *Client) Post(ctx context.Context, body []byte, extra http.Header) (*Res
 		return nil, e
 	}
 	defer resp.Body.Close()
+	if c.jar != nil {
+		c.jar().SetCookies(u, resp.Cookies())
+	}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable:
 		c.moveOn()
@@ -122,14 +146,18 @@ func (c *Client) Post(ctx context.Context, body []byte, extra http.Header) (*Res
 	return c.read(resp), nil
 }
 
-func (c *Client) request(ctx context.Context, p *payload, extra http.Header) *http.Request {
-	u, header := c.target()
+func (c *Client) request(ctx context.Context, u *url.URL, header http.Header, p *payload, extra http.Header) *http.Request {
 	header = maps.Clone(header)
 	maps.Copy(header, extra)
 	req := &http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Body: p.reader(), ContentLength: int64(len(p.data)), GetBody: p.replay,
+	}
+	if c.jar != nil {
+		for _, cookie := range c.jar().Cookies(u) {
+			req.AddCookie(cookie)
+		}
 	}
 	return req.WithContext(ctx)
 }
