@@ -8,25 +8,43 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// gzipWriters serves all sinks of a process. Writers without state keep a few hundred bytes instead of a megabyte, at
-// the same cost in time and for a few per cent more output.
-var gzipWriters = sync.Pool{New: func() any {
-	w, err := gzip.NewWriterLevel(io.Discard, gzip.StatelessCompression)
-	if err != nil {
-		panic(err) // the level is a constant
-	}
-	return w
-}}
+// smallBody is the longest text that a writer without state takes in one piece. It divides longer ones, and each part
+// costs it a look at the part before.
+const smallBody = 32<<10 - 1
 
-// Compress appends the gzip form of src to dst and returns it.
+// Two kinds of writer serve all sinks of a process, of which there may be thousands, while no more compress at a time
+// than there are processors. Both pools are empty after two collections without use, so an idle sink keeps no writer.
+//
+// For text longer than smallBody a writer with state takes a sixth less time and 6 % fewer bytes, but it is 0.8 MB large:
+// too much to be made anew for the single event that a quiet stream sends now and then.
+var (
+	smallWriters = newGzipWriters(gzip.StatelessCompression)
+	largeWriters = newGzipWriters(gzip.BestSpeed)
+)
+
+func newGzipWriters(level int) *sync.Pool {
+	return &sync.Pool{New: func() any {
+		w, err := gzip.NewWriterLevel(io.Discard, level)
+		if err != nil {
+			panic(err) // the level is a constant
+		}
+		return w
+	}}
+}
+
+// Compress appends the gzip form of src to dst and returns it. It is safe for concurrent use.
 func Compress(dst, src []byte) []byte {
+	pool := smallWriters
+	if len(src) > smallBody {
+		pool = largeWriters
+	}
 	buf := bytes.NewBuffer(dst)
-	w := gzipWriters.Get().(*gzip.Writer)
+	w := pool.Get().(*gzip.Writer)
 	w.Reset(buf)
 	// Writing to memory does not fail.
 	_, _ = w.Write(src)
 	_ = w.Close()
 	w.Reset(io.Discard) // or the pool would hold on to buf
-	gzipWriters.Put(w)
+	pool.Put(w)
 	return buf.Bytes()
 }

@@ -33,7 +33,7 @@ func lines(n int) []byte {
 }
 
 func TestCompress(t *testing.T) {
-	for _, n := range []int{0, 1, 100, 8 << 10, 64 << 10, 1_000_000, 3_000_000} {
+	for _, n := range []int{0, 1, 100, 8 << 10, 32<<10 - 1, 32 << 10, 64 << 10, 1_000_000, 3_000_000} {
 		plain := lines(n)
 		got := httpsend.Compress(nil, plain)
 		assert.True(t, bytes.Equal(plain, unzip(t, got)), n)
