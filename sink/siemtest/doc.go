@@ -19,6 +19,7 @@
 //   - Fail decides about each request by a function.
 //   - RejectIf refuses events for their content, in the way of the provider.
 //   - SetToken rotates the credential.
+//   - AckIf, ForgetAcks and RestartIndexers delay, refuse and lose the acknowledgements of a Splunk server.
 //   - SetOutage refuses connections, and takes them again on the same port.
 //
 // A request that is answered by a script is recorded in Requests, but its events are not taken, unless

@@ -109,7 +109,7 @@ func (f hecFault) Error() string { return fmt.Sprintf("code %d", int(f)) }
 
 // index reads a body object by object, and answers as Splunk was measured to: what stands before the first bad object is
 // indexed, nothing from there on is, and the answer names the bad one, except that code 7 names the one after it.
-func (s *Splunk) index(in *incoming, token HECToken, channel string) (Answer, []Received) {
+func (s *Splunk) index(in *incoming, to hecTarget) (Answer, []Received) {
 	if a := s.unreadable(in); a != nil {
 		return *a, nil
 	}
@@ -128,14 +128,14 @@ func (s *Splunk) index(in *incoming, token HECToken, channel string) (Answer, []
 			break
 		}
 		var r *Received
-		if r, fault = s.readObject(object, token); fault != nil {
+		if r, fault = s.readObject(object, to.token); fault != nil {
 			break
 		}
 		if r != nil {
 			taken = append(taken, *r)
 		}
 	}
-	body := hecAnswer{AckID: s.acknowledgeable(token, channel, len(taken))}
+	body := hecAnswer{AckID: s.acknowledgeable(to, len(taken))}
 	var code hecFault
 	switch {
 	case errors.As(fault, &code) && code == 7:

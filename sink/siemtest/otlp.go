@@ -67,9 +67,9 @@ type OTLP struct {
 func NewOTLP(cfg OTLPConfig) (*OTLP, error) {
 	switch {
 	case cfg.MaxBody < 0:
-		return nil, configError("OTLPConfig.MaxBody", cfg.MaxBody, "is negative: leave it 0 for the default")
+		return nil, negative("OTLPConfig.MaxBody", cfg.MaxBody)
 	case cfg.MaxMessage < 0:
-		return nil, configError("OTLPConfig.MaxMessage", cfg.MaxMessage, "is negative: leave it 0 for the default")
+		return nil, negative("OTLPConfig.MaxMessage", cfg.MaxMessage)
 	case cfg.Path != "" && !strings.HasPrefix(cfg.Path, "/"):
 		return nil, &sink.ConfigError{Field: "siemtest: OTLPConfig.Path", Reason: "does not begin with a slash"}
 	}

@@ -60,6 +60,11 @@ type SplunkConfig struct {
 	// TLS makes the server speak TLS with a self-signed certificate. Defaults to plain HTTP.
 	TLS bool
 
+	// Indexers is how many indexers there are. With more than one, a balancer is before them, which keeps to one for
+	// clients that bring back its cookie, and takes the next in turn for all others. They share what arrives and nothing
+	// of acknowledgements. Defaults to 1, without a cookie.
+	Indexers int
+
 	// InMemory makes the server do without a socket; clients reach it through DialContext.
 	InMemory bool
 
@@ -72,27 +77,38 @@ type SplunkConfig struct {
 // body as Splunk does, object by object: at the first bad one it answers 400 with invalid-event-number, the events
 // before it are indexed, and those after it are not. RejectIf makes an event a bad one, with code 6. The raw endpoint
 // is not there.
+//
+// Requests with a token that has UseACK are acknowledged as soon as somebody asks, unless AckIf says otherwise.
 type Splunk struct {
 	server
 	cfg  SplunkConfig
 	gate *gate
 
-	hec    sync.Mutex // guards what follows; held for memory operations only
-	tokens []HECToken
-	acks   map[string]*ackChannel
+	hec      sync.Mutex // guards what follows; held for memory operations only
+	tokens   []HECToken
+	indexers []*indexer
+	turn     int // of the balancer
+	ackIf    func(Ack) bool
 }
 
 // NewSplunk starts a server. The caller must Close it.
 func NewSplunk(cfg SplunkConfig) (*Splunk, error) {
+	if cfg.Indexers < 0 {
+		return nil, negative("SplunkConfig.Indexers", cfg.Indexers)
+	}
+	cfg.Indexers = max(cfg.Indexers, 1)
 	switch {
 	case cfg.MaxContentLength < 0:
-		return nil, configError("SplunkConfig.MaxContentLength", cfg.MaxContentLength, "is negative: leave it 0 for the default")
+		return nil, negative("SplunkConfig.MaxContentLength", cfg.MaxContentLength)
 	case cfg.MaxContentLength == 0 && cfg.Cloud:
 		cfg.MaxContentLength = splunkCloudMaxContent
 	case cfg.MaxContentLength == 0:
 		cfg.MaxContentLength = splunkMaxContent
 	}
-	s := &Splunk{cfg: cfg, acks: make(map[string]*ackChannel)}
+	s := &Splunk{cfg: cfg}
+	for range cfg.Indexers {
+		s.indexers = append(s.indexers, newIndexer())
+	}
 	if len(cfg.Tokens) == 0 {
 		cfg.Tokens = []HECToken{{Value: SplunkToken}}
 	}
@@ -104,9 +120,11 @@ func NewSplunk(cfg SplunkConfig) (*Splunk, error) {
 	return s, s.open(s.gate)
 }
 
-// configError reports a bad field.
-func configError(field string, value any, reason string) error {
-	return &sink.ConfigError{Field: "siemtest: " + field, Value: fmt.Sprintf("%#v", value), Reason: reason}
+// negative reports a field below 0.
+func negative(field string, value any) error {
+	return &sink.ConfigError{
+		Field: "siemtest: " + field, Value: fmt.Sprintf("%#v", value), Reason: "is negative: leave it 0 for the default",
+	}
 }
 
 // URL returns the base URL, as an administrator would type it.
@@ -155,6 +173,20 @@ func (s *Splunk) maxBody() int64 { return s.cfg.MaxContentLength }
 
 // take implements protocol.
 func (s *Splunk) take(in *incoming) (Answer, []Received) {
+	i := s.balance(in)
+	a, events := s.answer(in, i)
+	return s.sticky(a, i), events
+}
+
+// hecTarget is where a request leads.
+type hecTarget struct {
+	token   HECToken
+	channel string
+	indexer int
+}
+
+// answer answers a request that has reached an indexer.
+func (s *Splunk) answer(in *incoming, i int) (Answer, []Received) {
 	method, known := splunkRoutes[in.URL.Path]
 	switch {
 	case known && in.Method == http.MethodOptions && method == http.MethodPost:
@@ -177,8 +209,9 @@ func (s *Splunk) take(in *incoming) (Answer, []Received) {
 	if channel == "" {
 		channel = in.URL.Query().Get("channel")
 	}
+	to := hecTarget{token, channel, i}
 	if strings.HasSuffix(in.URL.Path, "/ack") {
-		return s.acknowledge(in, token, channel), nil
+		return s.acknowledge(in, to), nil
 	}
 	switch {
 	case channel == "" && token.UseACK:
@@ -187,7 +220,7 @@ func (s *Splunk) take(in *incoming) (Answer, []Received) {
 		// Splunk may look at it only when the token has acknowledgement; a client that sends one should send a GUID.
 		return HEC(11), nil
 	}
-	return s.index(in, token, channel)
+	return s.index(in, to)
 }
 
 // authenticate finds the token of a request, or the answer to one that has none or a bad one.
