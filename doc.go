@@ -17,10 +17,10 @@
 //
 // Accepted == Delivered + Rejected + Discarded + Pending holds in every snapshot of [Totals].
 //
-// Delivery is at least once and in order of acceptance. Every copy of an event carries the same ID, so that a SIEM can
-// drop repeats, of which there are at most Totals.InDoubt, and a number 1, 2, 3… per stream instance, so that it can see
-// a hole. The queue is memory: what is pending when the process dies is lost, and no SIEM can see it, for it is the end
-// of a sequence and not a hole in it.
+// Delivery is at least once and in order of acceptance, unless Config.InFlight lets batches overtake each other. Every
+// copy of an event carries the same ID, so that a SIEM can drop repeats, of which there are at most Totals.InDoubt, and
+// a number 1, 2, 3… per stream instance, so that it can see a hole. The queue is memory: what is pending when the
+// process dies is lost, and no SIEM can see it, for it is the end of a sequence and not a hole in it.
 //
 // # What happens to an event when…
 //

@@ -14,6 +14,14 @@ import "context"
 // A sink may also implement [io.Closer]. Close is called at most once, never while Deliver runs, in a goroutine that
 // nobody waits for and whose panic is recovered; it is not called for a sink whose Deliver never returns.
 //
+// Two more methods are optional, and asked once, when the sink has been opened:
+//
+//   - MaxInFlight() int: how many calls of Deliver may overlap at most. A stream whose Config.InFlight allows it makes up
+//     to as many at once, each with a batch of its own that is answered for by itself. Without it, and with less than 2,
+//     calls do not overlap.
+//   - AttemptTimeout() time.Duration: how long an attempt may take instead of the stream's Config.AttemptTimeout; 0 or
+//     less leaves it at that. It is for sinks that wait for more than an answer.
+//
 // An idle sink costs nothing: it gives back its connections about 25 s after its last Deliver, by a timer of its own,
 // and starts no goroutine and dials nothing before its first.
 type Sink interface {
@@ -22,7 +30,7 @@ type Sink interface {
 	//
 	// What the Stream guarantees:
 	//
-	//   - Calls do not overlap; a sink needs no lock of its own.
+	//   - Calls do not overlap, and a sink needs no lock of its own, unless it has MaxInFlight.
 	//   - batch has at least one event. Its events are in order of acceptance, as [Event] describes them.
 	//   - The slice itself is made for this call and used for no other: the sink may reorder or keep it. Slices inside
 	//     the events are shared with other copies of the same event and are read-only.
