@@ -81,7 +81,7 @@ func (v envelope) append(dst []byte, e *sink.Event) ([]byte, int) {
 // numbers: a float64 loses everything below a microsecond. Times that Splunk cannot hold become the nearest it can; the
 // event has its time within it as well.
 func appendEpoch(dst []byte, e *sink.Event) []byte {
-	seconds, nanos := e.Time.Unix(), uint64(e.Time.Nanosecond()) //nolint:gosec // 0 to 999,999,999
+	seconds := e.Time.Unix()
 	switch {
 	case seconds < 0:
 		return append(dst, '0')
@@ -89,5 +89,5 @@ func appendEpoch(dst []byte, e *sink.Event) []byte {
 		return strconv.AppendInt(dst, maxSeconds, 10)
 	}
 	dst = strconv.AppendInt(dst, seconds, 10)
-	return eventjson.AppendDecimals(dst, nanos)
+	return eventjson.AppendDecimals(dst, e.Time.Nanosecond())
 }

@@ -1,6 +1,7 @@
 package eventjson
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 )
@@ -37,19 +38,36 @@ func appendTime(dst []byte, t time.Time) []byte {
 	} else if t.After(maxTime) {
 		t = maxTime
 	}
-	dst = append(dst, '"')
 	start := len(dst)
-	// RFC3339Nano has a fast path, which a layout with a fixed number of decimals has not; it leaves out the zeros at
-	// the end, and the point when nothing but zeros would follow.
-	dst = t.AppendFormat(dst, time.RFC3339Nano)
-	dst = dst[:len(dst)-len("Z")]
-	if len(dst)-start == len("2006-01-02T15:04:05") {
-		dst = append(dst, '.')
-	}
-	for len(dst)-start < len("2006-01-02T15:04:05.999999999") {
-		dst = append(dst, '0')
-	}
-	return append(dst, 'Z', '"')
+	dst = append(dst, `"0000-00-00T00:00:00.000000000Z"`...)
+	digits := dst[start:]
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	put2(digits[1:], year/100)
+	put2(digits[3:], year%100)
+	put2(digits[6:], int(month))
+	put2(digits[9:], day)
+	put2(digits[12:], hour)
+	put2(digits[15:], minute)
+	put2(digits[18:], second)
+	put9(digits[21:], t.Nanosecond())
+	return dst
+}
+
+// put2 writes a number below 100 as two digits. Unsigned numbers divide faster.
+func put2(dst []byte, number int) {
+	n := uint(number)
+	_ = dst[1]
+	dst[0], dst[1] = hexDigits[n/10%10], hexDigits[n%10]
+}
+
+// put9 writes a number below 10^9 as nine digits.
+func put9(dst []byte, n int) {
+	dst[0] = hexDigits[n/100_000_000%10]
+	put2(dst[1:], n/1_000_000%100)
+	put2(dst[3:], n/10_000%100)
+	put2(dst[5:], n/100%100)
+	put2(dst[7:], n%100)
 }
 
 // appendSeconds appends d as a number of seconds.
@@ -61,19 +79,17 @@ func appendSeconds(dst []byte, d time.Duration) []byte {
 	}
 	second := uint64(time.Second)
 	dst = strconv.AppendUint(dst, magnitude/second, 10)
-	return AppendDecimals(dst, magnitude%second)
+	return AppendDecimals(dst, int(magnitude%second))
 }
 
 // AppendDecimals appends the point and the decimals of a number that has nanos billionths, which are fewer than 10^9,
 // without zeros at the end: nothing for 0, ".5" for 500,000,000.
-func AppendDecimals(dst []byte, nanos uint64) []byte {
+func AppendDecimals(dst []byte, nanos int) []byte {
 	if nanos == 0 {
 		return dst
 	}
-	dst = append(dst, '.')
-	for unit := uint64(100_000_000); nanos > 0; unit /= 10 {
-		dst = append(dst, hexDigits[nanos/unit])
-		nanos %= unit
-	}
-	return dst
+	start := len(dst)
+	dst = append(dst, ".000000000"...)
+	put9(dst[start+1:], nanos)
+	return bytes.TrimRight(dst, "0")
 }
