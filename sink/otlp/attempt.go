@@ -13,9 +13,10 @@ import (
 // Export to our end of the transport, which makes the request and notes what became of it. What Export itself
 // returns is not looked at: the exporters' errors print the URL and bodies, and hide the status.
 type attempt struct {
-	records  int   // in the request
-	answered bool  // the transport was reached, and err is its answer
-	err      error // nil: every record was taken; otherwise a *sink.Error or the context's error
+	records  int       // in the request
+	http     *httpWire // that makes the request, if it goes over HTTP
+	answered bool      // the transport was reached, and err is its answer
+	err      error     // nil: every record was taken; otherwise a *sink.Error or the context's error
 }
 
 type attemptKey struct{}
@@ -37,9 +38,9 @@ func (a *attempt) answer(err error) {
 
 var errEncode = errors.New("otlp: the batch could not be encoded")
 
-// export sends records through the exporter and returns the transport's answer.
-func export(ctx context.Context, exporter sdklog.Exporter, records []sdklog.Record) error {
-	a := &attempt{records: len(records)}
+// export sends records through the exporter and returns the transport's answer. It fills in a.
+func export(ctx context.Context, exporter sdklog.Exporter, records []sdklog.Record, a *attempt) error {
+	a.records = len(records)
 	err := exporter.Export(context.WithValue(ctx, attemptKey{}, a), records)
 	switch {
 	case a.answered:

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	sdklog "go.opentelemetry.io/otel/sdk/log"
 	collogpb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
@@ -55,11 +54,12 @@ func benchEvents(n int) []sink.Event {
 // BenchmarkRecord is the mapping of one event.
 func BenchmarkRecord(b *testing.B) {
 	events := benchEvents(512)
-	m := mapper{prototype: newPrototype()}
+	m := newMapper()
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = m.record(&events[i%len(events)])
+		r := m.prototype
+		_ = m.record(&r, &events[i%len(events)])
 		i++
 	}
 }
@@ -74,12 +74,10 @@ func BenchmarkEncode(b *testing.B) {
 			exporter, err := newHTTPExporter(encoder)
 			require.NoError(b, err)
 			events := benchEvents(512)
-			m := mapper{prototype: newPrototype()}
-			var records []sdklog.Record
+			m := newMapper()
 			b.ReportAllocs()
 			for b.Loop() {
-				records = m.fill(records[:0], events)
-				require.NoError(b, exporter.Export(b.Context(), records))
+				require.NoError(b, exporter.Export(b.Context(), m.fill(events)))
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(events)), "ns/event")
 			b.ReportMetric(float64(len(encoder.body))/float64(len(events)), "bytes/event")
@@ -174,4 +172,23 @@ func BenchmarkDeliverGRPC(b *testing.B) {
 			benchDeliver(b, Config{Endpoint: endpoint, Protocol: GRPC, Compression: compression})
 		})
 	}
+}
+
+// BenchmarkMarshal is the encoding of a request that the exporter has made, by the encoder and by package proto.
+func BenchmarkMarshal(b *testing.B) {
+	request := requestOf(b, benchEvents(512)...)
+	b.Run("ours", func(b *testing.B) {
+		var dst []byte
+		b.ReportAllocs()
+		for b.Loop() {
+			dst, _ = encodeRequest(dst[:0], request)
+		}
+	})
+	b.Run("proto", func(b *testing.B) {
+		var dst []byte
+		b.ReportAllocs()
+		for b.Loop() {
+			dst, _ = proto.MarshalOptions{}.MarshalAppend(dst[:0], request)
+		}
+	})
 }

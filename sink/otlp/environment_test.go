@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,6 +92,14 @@ func ambientCertificate(t *testing.T) string {
 	return path
 }
 
+// forget makes the process forget what it has made under another environment.
+func forget(t *testing.T) {
+	t.Helper()
+	oldMappers, oldExporter := mappers, httpExporter
+	t.Cleanup(func() { mappers, httpExporter = oldMappers, oldExporter })
+	mappers, httpExporter = &sync.Pool{New: mappers.New}, new(sharedExporter)
+}
+
 // exchange is what a test compares: everything that one Deliver did to the network.
 type exchange struct {
 	dialled []string
@@ -101,6 +110,7 @@ type exchange struct {
 // exchangeOf delivers a large event to a server that takes five seconds to answer.
 func exchangeOf(t *testing.T, p Protocol, compression Compression) exchange {
 	t.Helper()
+	forget(t)
 	var got exchange
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(t, siemtest.OTLPConfig{})
@@ -182,6 +192,7 @@ func TestEnvironmentChangesNothing(t *testing.T) {
 func TestEnvironmentIsNotTrusted(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(string(p), func(t *testing.T) {
+			forget(t)
 			srv := newServer(t, siemtest.OTLPConfig{TLS: true})
 			path := filepath.Join(t.TempDir(), "server.pem")
 			require.NoError(t, os.WriteFile(path, []byte(srv.CertPEM()), 0o600))

@@ -50,7 +50,7 @@ type grpcWire struct {
 	compress bool
 	scrubber *scrub.Scrubber
 	answers  *successes
-	lot      parkingLot
+	sessions sessions
 
 	// Closures, because these hold secrets and somebody may print the sink.
 	credentials func() credentials.TransportCredentials
@@ -80,29 +80,25 @@ func newGRPCWire(c checked) *grpcWire {
 
 // send makes one request with records.
 func (g *grpcWire) send(ctx context.Context, records []sdklog.Record) error {
-	s := g.lot.take()
-	if s != nil && time.Since(s.opened) >= httpsend.MaxConnAge {
-		s.close()
-		s = nil
+	s, err := g.sessions.join(func() (*session, error) { return g.open(ctx) })
+	if err != nil {
+		return g.unusable(err)
 	}
-	if s == nil {
-		var err error
-		if s, err = g.open(ctx); err != nil {
-			// What gRPC has against its options or the target, none of which changes by itself.
-			return sink.Block(errors.New("otlp: gRPC cannot be set up: " + g.scrubber.Error(err)))
-		}
-	}
+	var exporter sdklog.Exporter
 	good := false
-	defer func() { // also when the exporter panics, which the stream recovers
-		if good {
-			g.lot.park(s)
-		} else {
-			s.abort()
-		}
-	}()
-	err := export(ctx, s.exporter, records)
+	defer func() { g.sessions.leave(s, exporter, good) }() // also when the exporter panics, which the stream recovers
+	if exporter, err = g.sessions.exporter(s); err != nil {
+		return g.unusable(err)
+	}
+	err = export(ctx, exporter, records, new(attempt))
 	good = served(err)
 	return err
+}
+
+// unusable returns what it means that gRPC or the exporter has something against its options or the target. None of that
+// changes by itself.
+func (g *grpcWire) unusable(err error) error {
+	return sink.Block(errors.New("otlp: gRPC cannot be set up: " + g.scrubber.Error(err)))
 }
 
 // served reports whether an answer shows that the connection is good.
@@ -114,7 +110,7 @@ func served(err error) bool {
 	return ok && (e.Verdict == sink.VerdictReject || e.Verdict == sink.VerdictSplit)
 }
 
-func (g *grpcWire) close() { g.lot.close() }
+func (g *grpcWire) close() { g.sessions.close() }
 
 // open returns a session, which dials when it is first used. ctx is that of the first attempt on it.
 func (g *grpcWire) open(ctx context.Context) (*session, error) {
@@ -148,7 +144,7 @@ func (g *grpcWire) open(ctx context.Context) (*session, error) {
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableHealthCheck(),
-		grpc.WithIdleTimeout(0), // the parking lot's is shorter
+		grpc.WithIdleTimeout(0), // that of sessions is shorter
 	}
 	if g.compress {
 		options = append(options, grpc.WithCompressor(gzipMessages{})) //nolint:staticcheck // Deprecated in favour of a registry; see gzipMessages.
@@ -158,12 +154,7 @@ func (g *grpcWire) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	exporter, err := newGRPCExporter(conn)
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return &session{conn: conn, link: l, exporter: exporter, opened: time.Now()}, nil
+	return &session{conn: conn, link: l, opened: time.Now()}, nil
 }
 
 // keepaliveFor returns after how much silence a connection is pinged, for attempts as long as that of ctx. Servers allow

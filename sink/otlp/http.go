@@ -27,14 +27,12 @@ import (
 
 const contentType = "application/x-protobuf"
 
-// httpWire makes requests over HTTP. It is the transport of the exporter, which encodes the records; the exporter's
-// own request goes no further.
+// httpWire makes requests over HTTP.
 type httpWire struct {
 	client   *httpsend.Client
 	resource []byte
 	scrubber *scrub.Scrubber
 	answers  *successes
-	exporter func() (sdklog.Exporter, error) // makes it at the first call
 }
 
 func newHTTPWire(c checked) (*httpWire, error) {
@@ -42,16 +40,38 @@ func newHTTPWire(c checked) (*httpWire, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &httpWire{
+	return &httpWire{
 		client: httpsend.New(httpsend.Options{
 			URL: c.endpoint, Header: c.headers, TLS: c.tls, Network: c.network, Scrub: c.scrubber, Gzip: c.compress,
 		}),
 		resource: resource,
 		scrubber: c.scrubber,
 		answers:  c.answers,
+	}, nil
+}
+
+// A sharedExporter is the exporter of all sinks that speak HTTP: it holds nothing of theirs and takes calls from all of
+// them at once. An idle sink would keep 2 KB for one of its own.
+type sharedExporter struct {
+	mu   sync.Mutex
+	made sdklog.Exporter
+}
+
+var httpExporter = new(sharedExporter)
+
+// get returns the exporter, which it makes at the first call.
+func (s *sharedExporter) get() (sdklog.Exporter, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.made != nil {
+		return s.made, nil
 	}
-	h.exporter = sync.OnceValues(func() (sdklog.Exporter, error) { return newHTTPExporter(h) })
-	return h, nil
+	exporter, err := newHTTPExporter(relay{})
+	if err != nil {
+		return nil, err
+	}
+	s.made = exporter
+	return exporter, nil
 }
 
 // newHTTPExporter returns an exporter whose every option is set, because the environment fills in the others. A TLS
@@ -73,21 +93,29 @@ func newHTTPExporter(transport http.RoundTripper) (sdklog.Exporter, error) {
 
 // send makes one request with records.
 func (h *httpWire) send(ctx context.Context, records []sdklog.Record) error {
-	exporter, err := h.exporter()
+	exporter, err := httpExporter.get()
 	if err != nil {
 		// What the exporter has against its options, none of which depends on the configuration.
 		return sink.Block(errors.New("otlp: the exporter cannot be set up: " + h.scrubber.Error(err)))
 	}
-	return export(ctx, exporter, records)
+	return export(ctx, exporter, records, &attempt{http: h})
 }
 
 func (h *httpWire) close() { h.client.Close() }
 
-// RoundTrip implements [http.RoundTripper] for the exporter: it makes the real request and notes on the attempt what
-// came of it. The exporter gets an empty success whatever happened, so that it has nothing to say.
-func (h *httpWire) RoundTrip(req *http.Request) (*http.Response, error) {
+// A relay is the transport of the exporter, which encodes the records; the exporter's own request goes no further.
+type relay struct{}
+
+var errNotAsked = errors.New("otlp: a request that no sink asked for")
+
+// RoundTrip implements [http.RoundTripper]: it has the sink make the real request and notes on the attempt what came of
+// it. The exporter gets an empty success whatever happened, so that it has nothing to say.
+func (relay) RoundTrip(req *http.Request) (*http.Response, error) {
 	a := attemptFrom(req.Context())
-	a.answer(h.post(req, a.records))
+	if a.http == nil {
+		return nil, errNotAsked
+	}
+	a.answer(a.http.post(req, a.records))
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{}, Body: http.NoBody, Request: req,

@@ -189,25 +189,21 @@ func TestHTTPRequest(t *testing.T) {
 // TestExport checks what becomes of an exporter that does not reach the transport.
 func TestExport(t *testing.T) {
 	records := []sdklog.Record{newPrototype()}
-	err := export(t.Context(), fakeExporter{}, records)
+	err := export(t.Context(), fakeExporter{}, records, new(attempt))
 	assert.Equal(t, sink.VerdictRetry, asError(t, err).Verdict)
 
-	err = export(t.Context(), fakeExporter{errors.New("canary")}, records)
+	err = export(t.Context(), fakeExporter{errors.New("canary")}, records, new(attempt))
 	assert.Equal(t, sink.VerdictSplit, asError(t, err).Verdict)
 	assert.NotContains(t, err.Error(), "canary")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, export(ctx, fakeExporter{errors.New("canary")}, records), context.Canceled)
+	require.ErrorIs(t, export(ctx, fakeExporter{errors.New("canary")}, records, new(attempt)), context.Canceled)
 
 	// A request without an attempt of ours, as if the exporter were used behind our back.
-	srv := newServer(t, siemtest.OTLPConfig{})
-	h, ok := open(t, configFor(srv, HTTPProtobuf)).wire.(*httpWire)
-	require.True(t, ok)
-	exporter, err := h.exporter()
+	exporter, err := httpExporter.get()
 	require.NoError(t, err)
-	require.NoError(t, exporter.Export(t.Context(), records))
-	assert.Len(t, srv.Requests(), 1)
+	require.ErrorIs(t, exporter.Export(t.Context(), records), errNotAsked)
 }
 
 type fakeExporter struct{ err error }

@@ -60,13 +60,13 @@ func (c Config) Open() (sink.Sink, error) {
 		scrubber: good.scrubber, name: c.String(), log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
 	}
 	if c.Protocol == GRPC {
-		return newSink(newGRPCWire(good)), nil
+		return &otlpSink{wire: newGRPCWire(good)}, nil
 	}
 	w, err := newHTTPWire(good)
 	if err != nil {
 		return nil, err
 	}
-	return newSink(w), nil
+	return &otlpSink{wire: w}, nil
 }
 
 // checkEndpoint returns the rendered URL, or nil if something is wrong with it.

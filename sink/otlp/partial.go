@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	collogpb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 
@@ -18,13 +19,12 @@ type successes struct {
 	name     string // of the destination, in warnings
 	log      *slog.Logger
 
-	warned, warnedUnparsed bool
+	warned, warnedUnparsed atomic.Bool
 }
 
 // missed warns, once, that an accepted request's answer could not be read: it may have held a partial success.
 func (s *successes) missed(ctx context.Context) {
-	if !s.warnedUnparsed {
-		s.warnedUnparsed = true
+	if !s.warnedUnparsed.Swap(true) {
 		s.log.WarnContext(ctx, httpsend.UnparsedMessage, "destination", s.name, "code", httpsend.UnparsedCode)
 	}
 }
@@ -36,8 +36,7 @@ func (s *successes) judge(ctx context.Context, resp *collogpb.ExportLogsServiceR
 	message := resp.GetPartialSuccess().GetErrorMessage()
 	rejected := min(max(resp.GetPartialSuccess().GetRejectedLogRecords(), 0), int64(n))
 	if rejected == 0 {
-		if message != "" && !s.warned {
-			s.warned = true
+		if message != "" && !s.warned.Swap(true) {
 			s.log.WarnContext(ctx, "the destination took the events and has something to say about them",
 				"destination", s.name, "message", s.scrubber.Text(message))
 		}

@@ -3,6 +3,8 @@ package otlp
 import (
 	"context"
 	"math"
+	"slices"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -26,8 +28,53 @@ var (
 // A mapper turns events into log records. It is for one goroutine.
 type mapper struct {
 	prototype sdklog.Record
+	records   []sdklog.Record      // of the request being built; reused
 	attrs     []attribute.KeyValue // of the record being built; reused
 	size      int                  // of the record being built: an upper bound of its encoding
+}
+
+// The largest slices that a mapper goes back to its pool with: those of batches and events far beyond the usual.
+const (
+	maxPooledRecords    = 4096 // 2.4 MB
+	maxPooledAttributes = 1024
+)
+
+// mappers lends one to each Deliver. Sinks have none of their own: there may be thousands, while few send at the same
+// time, and the pool is empty after two collections without use.
+var mappers = &sync.Pool{New: func() any { return newMapper() }}
+
+func newMapper() *mapper { return &mapper{prototype: newPrototype()} }
+
+// release gives the mapper back, cleared, so that the pool keeps no event alive.
+func (m *mapper) release() {
+	clear(m.records)
+	clear(m.attrs[:cap(m.attrs)]) // an event before the last may have had more
+	m.records, m.attrs = m.records[:0], m.attrs[:0]
+	if cap(m.records) > maxPooledRecords {
+		m.records = nil
+	}
+	if cap(m.attrs) > maxPooledAttributes {
+		m.attrs = nil
+	}
+	mappers.Put(m)
+}
+
+// fill returns the records of events until the request is full, the first in any case: whether a single event is too
+// large is for the server to say. They are good until the next call.
+func (m *mapper) fill(events []sink.Event) []sdklog.Record {
+	clear(m.records)
+	m.records = slices.Grow(m.records[:0], len(events))
+	total := 0
+	for i := range events {
+		m.records = append(m.records, m.prototype) // which has no attributes that a copy would share
+		total += m.record(&m.records[i], &events[i])
+		if i > 0 && total > maxRequest {
+			clear(m.records[i:])
+			m.records = m.records[:i]
+			break
+		}
+	}
+	return m.records
 }
 
 // newPrototype returns an empty record that drops nothing. A zero Record drops every attribute, and only a
@@ -62,12 +109,11 @@ func (*keeper) Enabled(context.Context, sdklog.EnabledParameters) bool { return 
 func (*keeper) Shutdown(context.Context) error                         { return nil }
 func (*keeper) ForceFlush(context.Context) error                       { return nil }
 
-// record returns e as a log record, and an upper bound of its encoded size.
-func (m *mapper) record(e *sink.Event) (r sdklog.Record, size int) {
+// record makes r, a copy of the prototype, the log record of e. It returns an upper bound of the encoded size.
+func (m *mapper) record(r *sdklog.Record, e *sink.Event) (size int) {
 	m.attrs = m.attrs[:0]
 	m.size = recordOverhead + len(e.Action) + len(e.Message)
 
-	r = m.prototype.Clone()
 	r.SetEventName(e.Action)
 	if e.Message != "" {
 		r.SetBody(attribute.StringValue(e.Message))
@@ -89,8 +135,8 @@ func (m *mapper) record(e *sink.Event) (r sdklog.Record, size int) {
 	for i := range e.Attributes {
 		m.add(attributeName(e.Attributes[i].Key), m.value(e.Attributes[i].Value, 1))
 	}
-	r.AddAttributes(m.attrs...)
-	return r, m.size
+	r.SetAttributes(m.attrs...)
+	return m.size
 }
 
 // addIdentity adds what says which event this is: the record, its source, the action and the actor.

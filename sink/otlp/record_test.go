@@ -128,14 +128,20 @@ func TestALargeResourceFits(t *testing.T) {
 	}
 }
 
+// record maps an event and returns the bound of its size.
+func record(m *mapper, e *sink.Event) int {
+	r := m.prototype
+	return m.record(&r, e)
+}
+
 func TestSizeIsAnUpperBound(t *testing.T) {
-	m := mapper{prototype: newPrototype()}
+	m := newMapper()
 	events := append(benchEvents(3), minimalEvent(), fullEvent(), deepEvent(40))
 	for i := range events {
 		srv := newServer(t, siemtest.OTLPConfig{})
 		_, err := open(t, configFor(srv, HTTPProtobuf)).Deliver(t.Context(), events[i:i+1])
 		require.NoError(t, err)
-		_, size := m.record(&events[i])
+		size := record(m, &events[i])
 		records, _ := arrived(srv)
 		exact := proto.Size(records[0])
 		assert.GreaterOrEqual(t, size, exact)
@@ -164,18 +170,18 @@ func TestAttributeNames(t *testing.T) {
 
 // TestKeysAreUnique gives an event attributes with every name that the record itself uses, and with what they become.
 func TestKeysAreUnique(t *testing.T) {
-	m := mapper{prototype: newPrototype()}
+	m := newMapper()
 	e := fullEvent()
 	e.Time = time.Unix(-1, 0)
 	e.Attributes = nil
-	_, _ = m.record(&e)
+	record(m, &e)
 	own := len(m.attrs)
 	for _, kv := range m.attrs {
 		key := string(kv.Key)
 		e.Attributes = append(e.Attributes,
 			slog.String(key, ""), slog.String(key+".", ""), slog.String(renamePrefix+key, ""))
 	}
-	_, _ = m.record(&e)
+	record(m, &e)
 	require.Len(t, m.attrs, 4*own)
 	seen := make(map[string]bool)
 	for _, kv := range m.attrs {
@@ -263,10 +269,10 @@ func TestForeignValues(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := mapper{prototype: newPrototype()}
+			m := newMapper()
 			e := minimalEvent()
 			e.Attributes = []slog.Attr{{Key: "odd", Value: tt.value}}
-			_, _ = m.record(&e)
+			record(m, &e)
 			assert.Contains(t, m.attrs[len(m.attrs)-1].Value.String(), tt.want)
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/connectivity"
 
 	"github.com/auditstream/auditstream/sink"
 	"github.com/auditstream/auditstream/sink/internal/httpsend"
@@ -391,20 +392,49 @@ func TestClose(t *testing.T) {
 	}
 }
 
-func TestParkingLot(t *testing.T) {
-	var lot parkingLot
-	assert.Nil(t, lot.take())
+func TestSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := grpcWireFor(t)
-		first, err := g.open(t.Context())
-		require.NoError(t, err)
-		lot.park(first)
-		assert.Same(t, first, lot.take())
-		assert.Nil(t, lot.take())
-		lot.expire(first) // the timer had fired already when it was taken
-		lot.park(first)
-		lot.close()
-		assert.Nil(t, lot.take())
+		join := func() *session {
+			s, err := g.sessions.join(func() (*session, error) { return g.open(t.Context()) })
+			require.NoError(t, err)
+			return s
+		}
+		leave := func(s *session, good bool) {
+			e, err := g.sessions.exporter(s)
+			require.NoError(t, err)
+			g.sessions.leave(s, e, good)
+		}
+		first := join()
+		assert.Same(t, first, join(), "one connection for all")
+		leave(first, true)
+		assert.Same(t, first, join())
+		leave(first, false)
+		second := join()
+		assert.NotSame(t, first, second, "none after a failure")
+		assert.NotEqual(t, connectivity.Shutdown, first.conn.GetState(), "a call is under way on it")
+		leave(first, true)
+		assert.Equal(t, connectivity.Shutdown, first.conn.GetState())
+
+		leave(second, true)
+		g.sessions.expire(first)
+		assert.Same(t, second, join())
+		g.sessions.expire(second) // the timer had fired already when a call joined
+		leave(second, true)
+		assert.Same(t, second, join())
+		time.Sleep(httpsend.MaxConnAge)
+		third := join()
+		assert.NotSame(t, second, third)
+		leave(second, true)
+		assert.Equal(t, connectivity.Shutdown, second.conn.GetState())
+
+		g.sessions.close()
+		assert.NotEqual(t, connectivity.Shutdown, third.conn.GetState())
+		leave(third, true)
+		assert.Equal(t, connectivity.Shutdown, third.conn.GetState())
+		late := join()
+		leave(late, true)
+		assert.Equal(t, connectivity.Shutdown, late.conn.GetState())
 	})
 }
 

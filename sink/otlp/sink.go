@@ -3,7 +3,6 @@ package otlp
 import (
 	"context"
 	"errors"
-	"sync"
 
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 
@@ -18,7 +17,7 @@ const maxRequest = 4<<20 - maxResourceSize - 1<<10
 // not exist should a request ever get past it.
 const placeholderHost = "placeholder.invalid"
 
-// A wire makes requests. Its methods are called one at a time.
+// A wire makes requests. It is safe for concurrent use.
 type wire interface {
 	// send makes one request with records, of which there is at least one. It returns nil when all were taken, a
 	// *sink.Error, or the context's error.
@@ -26,64 +25,39 @@ type wire interface {
 	close()
 }
 
-// otlpSink is the [sink.Sink] of this package.
-type otlpSink struct {
-	wire   wire
-	mapper func() *mapper // makes it at the first call: an idle sink has none
-}
+// otlpSink is the [sink.Sink] of this package. It is safe for concurrent use.
+type otlpSink struct{ wire wire }
 
-func newSink(w wire) *otlpSink {
-	return &otlpSink{wire: w, mapper: sync.OnceValue(func() *mapper {
-		return &mapper{prototype: newPrototype()}
-	})}
-}
+// maxInFlight is how many batches may be under way at once: as many connections over HTTP/1, and streams of one
+// connection over HTTP/2 and gRPC, of which servers allow 100 by default. At round trips of 50 ms it makes 320 requests
+// a second.
+const maxInFlight = 16
 
-// recordPool lends the records of one request. They are large and cleared, so that the pool keeps no event alive.
-var recordPool = sync.Pool{New: func() any { return new([]sdklog.Record) }}
+// MaxInFlight lets a stream call Deliver from up to 16 goroutines.
+func (*otlpSink) MaxInFlight() int { return maxInFlight }
 
 // Deliver sends batch in as many requests as its size asks for, mostly one, and stops at the first that is not taken
 // whole.
 func (s *otlpSink) Deliver(ctx context.Context, batch []sink.Event) (int, error) {
-	lent := recordPool.Get().(*[]sdklog.Record) //nolint:forcetypeassert // New makes nothing else
-	defer func() {
-		clear(*lent)
-		recordPool.Put(lent)
-	}()
+	m := mappers.Get().(*mapper) //nolint:forcetypeassert // New makes nothing else
+	defer m.release()
 	for done := 0; done < len(batch); {
-		*lent = s.mapper().fill((*lent)[:0], batch[done:])
-		err := s.wire.send(ctx, *lent)
-		n := len(*lent)
-		clear(*lent)
+		records := m.fill(batch[done:])
+		err := s.wire.send(ctx, records)
 		if err == nil {
-			done += n
+			done += len(records)
 			continue
 		}
 		if e, ok := errors.AsType[*sink.Error](err); ok && e.Verdict == sink.VerdictReject {
-			done += n // the request was taken, less some records
+			done += len(records) // the request was taken, less some records
 		}
 		return done, err
 	}
 	return len(batch), nil
 }
 
-// Close gives the connections back.
+// Close gives the connections back, those of requests under way as soon as they have ended.
 func (s *otlpSink) Close() error {
 	s.wire.close()
 	return nil
-}
-
-// fill appends the records of events to dst until the request is full, the first in any case: whether a single event
-// is too large is for the server to say.
-func (m *mapper) fill(dst []sdklog.Record, events []sink.Event) []sdklog.Record {
-	total := 0
-	for i := range events {
-		record, size := m.record(&events[i])
-		total += size
-		if i > 0 && total > maxRequest {
-			break
-		}
-		dst = append(dst, record)
-	}
-	m.attrs = nil // it refers to the last event, and may have grown
-	return dst
 }

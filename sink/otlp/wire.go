@@ -6,14 +6,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The numbers of the fields that matter here, from opentelemetry/proto/collector/logs/v1/logs_service.proto and
-// opentelemetry/proto/logs/v1/logs.proto.
-const (
-	fieldResourceLogs protowire.Number = 1 // of ExportLogsServiceRequest
-	fieldResource     protowire.Number = 1 // of ResourceLogs
-	fieldScopeLogs    protowire.Number = 2 // of ResourceLogs
-)
-
 var errWire = errors.New("otlp: the exporter's request is not an ExportLogsServiceRequest")
 
 // replaceResource appends request to dst, with the resource of every ResourceLogs replaced and its schema URL left out.
