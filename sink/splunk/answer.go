@@ -19,8 +19,9 @@ type answer struct {
 	// the code.
 	number int
 
-	// acked reports that the token has indexer acknowledgement switched on.
-	acked bool
+	// ack is the number of the acknowledgement that Splunk owes for the events it took, or none. It comes if the token
+	// has indexer acknowledgement switched on.
+	ack ackID
 }
 
 // readAnswer reads the body of a response, whatever its Content-Type says: some servers that speak HEC send
@@ -31,7 +32,7 @@ func readAnswer(body []byte) answer {
 		Number json.RawMessage `json:"invalid-event-number"`
 		AckID  json.RawMessage `json:"ackId"`
 	}
-	a := answer{code: none, number: none}
+	a := answer{code: none, number: none, ack: none}
 	// Only an object decodes into a struct, but null does so too, and changes nothing.
 	if json.Unmarshal(body, &fields) != nil {
 		return a
@@ -41,7 +42,7 @@ func readAnswer(body []byte) answer {
 		return a
 	}
 	a.number = natural(fields.Number)
-	a.acked = natural(fields.AckID) != none
+	a.ack = readID(bytes.Trim(fields.AckID, `"`))
 	return a
 }
 
@@ -52,4 +53,30 @@ func natural(raw json.RawMessage) int {
 		return none
 	}
 	return int(n)
+}
+
+// readID returns the number of an acknowledgement that text consists of, or none.
+func readID[T ~string | ~[]byte](text T) ackID {
+	n, err := strconv.ParseUint(string(text), 10, 63)
+	if err != nil {
+		return none
+	}
+	return ackID(n)
+}
+
+// readAcks reads which acknowledgements are in from an answer such as {"acks":{"0":true,"1":false}}. False means that
+// an acknowledgement is not in yet, was lost, or was never promised. It returns false if the body is something else.
+func readAcks(body []byte) (confirmed []ackID, ok bool) {
+	var fields struct {
+		Acks map[string]bool `json:"acks"`
+	}
+	if json.Unmarshal(body, &fields) != nil || fields.Acks == nil {
+		return nil, false
+	}
+	for text, in := range fields.Acks {
+		if id := readID(text); in && id != none {
+			confirmed = append(confirmed, id)
+		}
+	}
+	return confirmed, true
 }

@@ -61,7 +61,7 @@ var codes = [...]meaning{
 		remedyBody},
 	13: {oneEvent, "the field event of an event is blank", // 400
 		remedyBody},
-	14: {block, "indexer acknowledgement is disabled", // 400; belongs to /ack, where we do not go
+	14: {block, "indexer acknowledgement is disabled", // 400; belongs to /ack, where it is no failure
 		"Check that Endpoint leads to the HTTP Event Collector, and that no proxy sends requests to its /ack."},
 	15: {oneEvent, "the indexed fields of an event cannot be handled", // 400
 		remedyBody},
@@ -85,8 +85,9 @@ var codes = [...]meaning{
 	26: {retry, "the queue is full", // 429
 		remedyWait},
 	27: {retry, "the acknowledgement channel is full", // 429
-		"Switch off indexer acknowledgement for the token in Splunk, under " + settingsPage + "."},
+		"Set Acknowledge, or switch off indexer acknowledgement for the token in Splunk, under " + settingsPage +
+			"; other senders with this token may not ask for theirs."},
 	28: {block, "the data channel is missing, or requests reach several indexers in turn", // 400
-		"Switch off indexer acknowledgement for the token, or have the load balancer in front of Splunk keep sessions " +
-			"on one indexer, and look for a proxy that removes the header " + channelHeader + "."},
+		"Have the load balancer in front of Splunk keep sessions on one indexer, by a cookie, and set Acknowledge; or " +
+			"switch off indexer acknowledgement for the token. Look for a proxy that removes the header " + channelHeader + "."},
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,8 +16,16 @@ import (
 	"github.com/auditstream/auditstream/sink/internal/settings"
 )
 
-// channelHeader carries the GUID of the channel.
-const channelHeader = "X-Splunk-Request-Channel"
+const (
+	// defaultAcknowledge is what Splunk recommends to its clients. With less, the last small batches of a busy indexer,
+	// which it may hold for 2 min, would be sent twice.
+	defaultAcknowledge = 5 * time.Minute
+
+	// minAcknowledge and maxAcknowledge bound what may be set: below, nearly everything is sent twice; above, an event
+	// that Splunk has lost stays away for longer than anybody would think of as a delay.
+	minAcknowledge = time.Minute
+	maxAcknowledge = time.Hour
+)
 
 // maxMetadata bounds a metadata field, in bytes: each is repeated with every event.
 const maxMetadata = 1024
@@ -58,6 +67,17 @@ type Config struct {
 	SourceType string
 	Host       string
 
+	// Acknowledge counts an event as delivered when Splunk's indexers have stored it, as many copies of it as Splunk is
+	// set to keep, instead of when the collector has taken it. The token needs "Enable indexer acknowledgement", and a
+	// load balancer in front of several indexers has to keep sessions on one of them by a cookie; see the package
+	// documentation, also for what it costs. Defaults to false.
+	Acknowledge bool
+
+	// AcknowledgeTimeout is how long an attempt waits for acknowledgements before its events are sent again, from 1 min
+	// to 1 h. It takes the place of the stream's AttemptTimeout, and has no meaning without Acknowledge. Defaults to
+	// 5 min.
+	AcknowledgeTimeout time.Duration
+
 	// Compression is Gzip or None, for proxies that refuse compressed requests. Defaults to Gzip.
 	Compression Compression
 
@@ -69,7 +89,7 @@ type Config struct {
 	Network sink.Network `json:"-"`
 
 	// Logger gets the warnings that are no failures, each at most once for a sink: that the token has indexer
-	// acknowledgement, that an event is longer than what Splunk keeps by default, and that the answer to events that were
+	// acknowledgement without Acknowledge, or none with it, that an event is longer than what Splunk keeps by default, and that the answer to events that were
 	// taken broke off. They name the destination and hold nothing of an event but its size. It is the host's, not the
 	// administrator's. Defaults to none.
 	Logger *slog.Logger `json:"-"`
@@ -88,8 +108,9 @@ func (c Config) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String(
 // LogValue implements [slog.LogValuer] and returns what String returns.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// Open implements [sink.Destination]. The sink takes events that a Stream has made ready, and is an [io.Closer]. Its
-// requests are made one after the other; it has up to 2 MB in use while it sends and next to nothing otherwise.
+// Open implements [sink.Destination]. The sink takes events that a Stream has made ready, and is an [io.Closer]. Up to 32
+// calls of its Deliver may overlap, each of which makes its requests one after the other; it has up to 2 MB in use for
+// each while it sends and next to nothing otherwise.
 func (c Config) Open() (sink.Sink, error) {
 	token := trimToken(c.Token)
 	check := settings.New("splunk", "Token", token)
@@ -103,6 +124,10 @@ func (c Config) Open() (sink.Sink, error) {
 		header["Authorization"] = []string{value}
 	}
 	c.checkMetadata(check)
+	if t := c.AcknowledgeTimeout; t != 0 && (t < minAcknowledge || t > maxAcknowledge) {
+		check.Fail("AcknowledgeTimeout", t.String(), fmt.Sprintf("is not from %v to %v: leave it 0 for %v",
+			minAcknowledge, maxAcknowledge, defaultAcknowledge))
+	}
 	gzip := check.Compression("Compression", string(c.Compression))
 	tlsConfig := check.TLS(c.TLS)
 	check.Network(c.Network)
@@ -117,16 +142,23 @@ func (c Config) Open() (sink.Sink, error) {
 	if err := check.Done(); err != nil {
 		return nil, err
 	}
-	return &hec{
-		client: httpsend.New(httpsend.Options{
-			URL: u, Header: header, TLS: tlsConfig, Network: c.Network, Scrub: check.Scrubber(), Gzip: gzip,
-		}),
+	options := httpsend.Options{
+		URL: u, Header: header, TLS: tlsConfig, Network: c.Network, Scrub: check.Scrubber(), Gzip: gzip,
+	}
+	h := &hec{
 		envelope: newEnvelope(c),
-		channel:  newChannel(),
 		hint:     cloudHint(u),
 		name:     c.String(),
 		log:      cmp.Or(c.Logger, slog.New(slog.DiscardHandler)),
-	}, nil
+	}
+	h.acks.off = !c.Acknowledge
+	if c.Acknowledge {
+		h.acks.ask = h.ask
+		h.timeout = cmp.Or(c.AcknowledgeTimeout, defaultAcknowledge)
+		options.Jar = new(cookies)
+	}
+	h.client = httpsend.New(options)
+	return h, nil
 }
 
 // trimToken returns the token without what people copy along with it.

@@ -6,46 +6,75 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-
-	"github.com/google/uuid"
+	"sync/atomic"
+	"time"
 
 	"github.com/auditstream/auditstream/sink"
 	"github.com/auditstream/auditstream/sink/internal/httpsend"
 )
 
-// truncated is how much Splunk keeps of an event unless the source type's TRUNCATE says otherwise, in bytes.
-const truncated = 10_000
+const (
+	// truncated is how much Splunk keeps of an event unless the source type's TRUNCATE says otherwise, in bytes.
+	truncated = 10_000
 
-// hec is a sink. The Stream calls it from one goroutine at a time.
+	// maxInFlight is how many calls of Deliver may overlap. Each is a connection, over HTTP/1.1, and 2 MB while it sends.
+	maxInFlight = 32
+
+	// requestTimeout bounds one request of a sink that waits for acknowledgements, whose attempts may take much longer.
+	requestTimeout = time.Minute
+)
+
+// hec is a sink.
 type hec struct {
 	client   *httpsend.Client
 	envelope envelope
-	channel  http.Header // the one header that changes
-	hint     string      // more for the remedy when the collector cannot be reached
-	name     string      // of the destination, in warnings
+	acks     acks
+	timeout  time.Duration // of an attempt; 0 without acknowledgement
+	hint     string        // more for the remedy when the collector cannot be reached
+	name     string        // of the destination, in warnings
 	log      *slog.Logger
 
-	warnedACK, warnedLength, warnedUnparsed bool
+	warnedACK, warnedDisabled, warnedLength, warnedUnparsed atomic.Bool
 }
+
+// MaxInFlight is how many calls of Deliver may overlap.
+func (*hec) MaxInFlight() int { return maxInFlight }
+
+// AttemptTimeout is how long a call of Deliver may wait for acknowledgements, or 0 if it does not.
+func (h *hec) AttemptTimeout() time.Duration { return h.timeout }
 
 // Deliver implements [sink.Sink].
 func (h *hec) Deliver(ctx context.Context, batch []sink.Event) (int, error) {
+	n, receipts, err := h.send(ctx, batch)
+	if len(receipts) > 0 {
+		n, err = h.await(ctx, receipts, n, err)
+	}
+	h.warnIfDisabled(ctx)
+	return n, err
+}
+
+// send sends a batch, and returns how far it got, with the receipts that are still to come for that.
+func (h *hec) send(ctx context.Context, batch []sink.Event) (int, []*receipt, error) {
 	body := httpsend.GetBody()
 	defer httpsend.PutBody(body)
+	var receipts []*receipt
 	for done := 0; done < len(batch); {
 		var filled filling
 		*body, filled = h.envelope.fill((*body)[:0], batch[done:])
 		if filled.events == 0 {
-			return done + 1, tooLarge(filled.longest, done)
+			return done + 1, receipts, tooLarge(filled.longest, done)
 		}
 		h.warnOfLength(ctx, filled.longest)
-		n, err := h.post(ctx, request{events: filled.events, bytes: len(*body)}, *body)
+		n, r, err := h.post(ctx, done, request{events: filled.events, bytes: len(*body)}, *body)
+		if r != nil {
+			receipts = append(receipts, r)
+		}
 		if err != nil {
-			return done + n, shifted(err, done)
+			return done + n, receipts, shifted(err, done)
 		}
 		done += n
 	}
-	return len(batch), nil
+	return len(batch), receipts, nil
 }
 
 // Close implements [io.Closer].
@@ -54,23 +83,59 @@ func (h *hec) Close() error {
 	return nil
 }
 
-// post sends one request and returns how many of its events are answered for.
-func (h *hec) post(ctx context.Context, q request, body []byte) (int, error) {
-	r, err := h.client.Post(ctx, body, h.channel)
+// post sends one request, whose events begin at start of the batch, and returns how many of them are answered for, with
+// the receipt that this depends on, if it depends on any.
+func (h *hec) post(ctx context.Context, start int, q request, body []byte) (int, *receipt, error) {
+	t, err := h.acks.begin(ctx)
 	if err != nil {
-		return 0, h.unreachable(err)
+		return 0, nil, err
+	}
+	r, err := h.exchange(ctx, t, body)
+	if err != nil {
+		e, ok := errors.AsType[*sink.Error](err)
+		h.acks.unanswered(t, !ok || !e.NotTaken)
+		return 0, nil, h.unreachable(err)
 	}
 	a := readAnswer(r.Body)
-	h.heed(ctx, a)
 	n, e := judge(q, r, a)
+	if e == nil && r.BrokeOff() && t.numbered() {
+		h.acks.unanswered(t, true)
+		return 0, nil, cutOff()
+	}
+	doubt := e != nil && !e.NotTaken
+	receipt := h.acks.answer(t, a.ack, start, start+takenOf(n, e), doubt)
+	h.heed(ctx, t, a)
 	if e == nil {
 		h.warnOfAnswer(ctx, r)
-		return n, nil
+		return n, receipt, nil
 	}
 	if r.Status == http.StatusNotFound {
 		e.Remedy += h.hint
 	}
-	return n, e
+	return n, receipt, e
+}
+
+// exchange sends one request and returns the answer. One whose answer is followed by a wait for acknowledgements has a
+// limit of its own, for that of the attempt is made for that wait.
+func (h *hec) exchange(ctx context.Context, t ticket, body []byte) (*httpsend.Response, error) {
+	if !t.numbered() {
+		return h.client.Post(ctx, body, t.header())
+	}
+	limited, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	r, err := h.client.Post(limited, body, t.header())
+	if limited.Err() != nil && ctx.Err() == nil && err != nil {
+		return nil, sink.Retry(fmt.Errorf("there was no answer within %v", requestTimeout), 0)
+	}
+	return r, err
+}
+
+// takenOf is how many of the n events that are answered for were taken: a rejected one is the last of them.
+func takenOf(n int, e *sink.Error) int {
+	if e != nil && e.Verdict == sink.VerdictReject {
+		return n - len(e.Index)
+	}
+	return n
 }
 
 // shifted makes the indexes of rejected events count from the start of the batch, of which done events went before the
@@ -105,36 +170,3 @@ func (h *hec) unreachable(err error) error {
 	}
 	return err
 }
-
-// heed takes note of what an answer says beside its verdict.
-func (h *hec) heed(ctx context.Context, a answer) {
-	switch a.code {
-	case 25, 27:
-		// Acknowledgements that nobody asks for fill the channel. A new one is empty, and Splunk drops the old one.
-		h.channel = newChannel()
-	}
-	if a.acked && !h.warnedACK {
-		h.warnedACK = true
-		h.log.WarnContext(ctx, "the token has indexer acknowledgement (useACK), which is not awaited; switch it off in Splunk",
-			"destination", h.name)
-	}
-}
-
-func (h *hec) warnOfLength(ctx context.Context, longest int) {
-	if longest <= truncated || h.warnedLength {
-		return
-	}
-	h.warnedLength = true
-	h.log.WarnContext(ctx, "an event is longer than Splunk keeps by default; raise TRUNCATE for its source type in props.conf",
-		"destination", h.name, "bytes", longest, "default", truncated)
-}
-
-func (h *hec) warnOfAnswer(ctx context.Context, r *httpsend.Response) {
-	if !r.BrokeOff() || h.warnedUnparsed {
-		return
-	}
-	h.warnedUnparsed = true
-	h.log.WarnContext(ctx, httpsend.UnparsedMessage, "destination", h.name, "code", httpsend.UnparsedCode)
-}
-
-func newChannel() http.Header { return http.Header{channelHeader: {uuid.NewString()}} }

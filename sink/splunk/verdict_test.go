@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,27 +251,56 @@ func TestJudgeKeepsRetryAfter(t *testing.T) {
 }
 
 func TestReadAnswer(t *testing.T) {
-	nothing := answer{code: none, number: none}
+	nothing := answer{code: none, number: none, ack: none}
 	for name, test := range map[string]struct {
 		body string
 		want answer
 	}{
 		"nothing":              {"", nothing},
 		"html":                 {"<html>", nothing},
-		"number":               {body(6, 3), answer{code: 6, number: 3}},
-		"number is text":       {`{"code":6,"invalid-event-number":"3"}`, answer{code: 6, number: none}},
-		"number is negative":   {`{"code":6,"invalid-event-number":-1}`, answer{code: 6, number: none}},
-		"number is huge":       {`{"code":6,"invalid-event-number":99999999999999999999}`, answer{code: 6, number: none}},
-		"number is a fraction": {`{"code":6,"invalid-event-number":1.0}`, answer{code: 6, number: none}},
+		"number":               {body(6, 3), answer{code: 6, number: 3, ack: none}},
+		"number is text":       {`{"code":6,"invalid-event-number":"3"}`, answer{code: 6, number: none, ack: none}},
+		"number is negative":   {`{"code":6,"invalid-event-number":-1}`, answer{code: 6, number: none, ack: none}},
+		"number is huge":       {`{"code":6,"invalid-event-number":99999999999999999999}`, answer{code: 6, number: none, ack: none}},
+		"number is a fraction": {`{"code":6,"invalid-event-number":1.0}`, answer{code: 6, number: none, ack: none}},
 		"code is huge":         {`{"code":99999999999}`, nothing},
 		"code is negative":     {`{"code":-1}`, nothing},
-		"ackId":                {`{"code":0,"ackId":0}`, answer{code: 0, number: none, acked: true}},
-		"ackId is null":        {`{"code":0,"ackId":null}`, answer{code: 0, number: none}},
+		"ackId":                {`{"code":0,"ackId":0}`, answer{code: 0, number: none, ack: 0}},
+		"ackId is null":        {`{"code":0,"ackId":null}`, answer{code: 0, number: none, ack: none}},
+		"ackId of 2^31":        {`{"code":0,"ackId":2147483648}`, answer{code: 0, number: none, ack: 1 << 31}},
+		"ackId is text":        {`{"code":0,"ackId":"7"}`, answer{code: 0, number: none, ack: 7}},
+		"ackId is negative":    {`{"code":0,"ackId":-1}`, answer{code: 0, number: none, ack: none}},
+		"ackId is huge":        {`{"code":0,"ackId":9223372036854775808}`, answer{code: 0, number: none, ack: none}},
 		"without a code":       {`{"invalid-event-number":3,"ackId":1}`, nothing},
 		"deeply nested":        {strings.Repeat("[", 30_000), nothing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, test.want, readAnswer([]byte(test.body)))
+		})
+	}
+}
+
+func TestReadAcks(t *testing.T) {
+	for name, test := range map[string]struct {
+		body string
+		want []ackID
+		ok   bool
+	}{
+		"some":          {`{"acks":{"0":true,"1":false,"12":true}}`, []ackID{0, 12}, true},
+		"none":          {`{"acks":{}}`, nil, true},
+		"strange names": {`{"acks":{"-1":true,"x":true,"":true,"1.0":true}}`, nil, true},
+		"no object":     {`{"acks":[0]}`, nil, false},
+		"no booleans":   {`{"acks":{"0":"true"}}`, nil, false},
+		"null":          {`{"acks":null}`, nil, false},
+		"another":       {`{"text":"Success","code":0}`, nil, false},
+		"html":          {"<html>", nil, false},
+		"nothing":       {"", nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := readAcks([]byte(test.body))
+			slices.Sort(got)
+			assert.Equal(t, test.want, got)
+			assert.Equal(t, test.ok, ok)
 		})
 	}
 }
