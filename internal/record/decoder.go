@@ -1,7 +1,6 @@
 package record
 
 import (
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math"
@@ -32,19 +31,27 @@ type Decoder struct {
 // that [Encoder.Append] cannot have written is an error, which does not quote it; nothing makes Decode panic or allocate
 // out of proportion to the length of rec.
 func (d *Decoder) Decode(rec string) (sink.Event, error) {
-	r := reader{Decoder: d, rec: rec}
 	var e sink.Event
-	r.event(&e)
+	err := d.DecodeTo(&e, rec)
+	return e, err
+}
+
+// DecodeTo is Decode into e, which is zero, and stays zero when it returns an error. It spares copying events, which are
+// large.
+func (d *Decoder) DecodeTo(e *sink.Event, rec string) error {
+	r := reader{Decoder: d, rec: rec}
+	r.event(e)
 	if r.wrong == "" && r.at != len(rec) {
 		r.fail("bytes follow the event")
 	}
 	if r.wrong != "" {
-		return sink.Event{}, fmt.Errorf("record: corrupt at byte %d of %d: %s", r.at, len(rec), r.wrong)
+		*e = sink.Event{}
+		return fmt.Errorf("record: corrupt at byte %d of %d: %s", r.at, len(rec), r.wrong)
 	}
-	return e, nil
+	return nil
 }
 
-// reader is one call of Decode. After the first fault it reads only zeros.
+// reader is one call of Decode. After the first fault nothing follows, and it reads only zeros.
 type reader struct {
 	*Decoder
 	rec   string
@@ -55,6 +62,7 @@ type reader struct {
 func (r *reader) fail(reason string) {
 	if r.wrong == "" {
 		r.wrong = reason
+		r.rec = r.rec[:r.at]
 	}
 }
 
@@ -99,14 +107,33 @@ func (r *reader) event(e *sink.Event) {
 
 // members reads the members of a group into list.
 func (r *reader) members(list []slog.Attr, depth int) {
+	var seen uint64 // classes of keys
 	for i := range list {
-		list[i].Key = r.name()
+		key := r.name()
+		if key == "" {
+			return
+		}
+		if c := class(key); seen&c == 0 {
+			seen |= c
+		} else if i < fewKeys && hasKey(list[:i], key) {
+			r.fail("a key is repeated")
+			return
+		}
+		list[i].Key = key
 		list[i].Value = r.value(depth)
 	}
-	if r.wrong != "" {
-		return
+	if len(list) > fewKeys && r.wrong == "" {
+		repeats(&r.keys, len(list), func(i int) string { return list[i].Key }, func(int) { r.fail("a key is repeated") })
 	}
-	repeats(&r.keys, len(list), func(i int) string { return list[i].Key }, func(int) { r.fail("a key is repeated") })
+}
+
+func hasKey(list []slog.Attr, key string) bool {
+	for i := range list {
+		if list[i].Key == key {
+			return true
+		}
+	}
+	return false
 }
 
 // value reads the value of an attribute.
@@ -198,7 +225,7 @@ func (r *reader) other(tag byte, depth int) any {
 
 // bytes reads n bytes, or none when there are not as many.
 func (r *reader) bytes(n int) string {
-	if r.wrong != "" || n > len(r.rec)-r.at {
+	if n > len(r.rec)-r.at {
 		r.fail("it ends too early")
 		return ""
 	}
@@ -208,10 +235,12 @@ func (r *reader) bytes(n int) string {
 }
 
 func (r *reader) byte() byte {
-	if b := r.bytes(1); b != "" {
-		return b[0]
+	if r.at == len(r.rec) {
+		r.fail("it ends too early")
+		return 0
 	}
-	return 0
+	r.at++
+	return r.rec[r.at-1]
 }
 
 func (r *reader) time() time.Time {
@@ -231,7 +260,7 @@ func (r *reader) float() float64 {
 	if b == "" {
 		return 0
 	}
-	f := math.Float64frombits(binary.LittleEndian.Uint64([]byte(b)))
+	f := math.Float64frombits(word(b))
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		r.fail("a number is not finite")
 	}
@@ -251,7 +280,7 @@ func (r *reader) nonZero(n int) string {
 }
 
 func (r *reader) uvarint() uint64 {
-	if r.at < len(r.rec) && r.rec[r.at] < 0x80 && r.wrong == "" {
+	if r.at < len(r.rec) && r.rec[r.at] < 0x80 {
 		r.at++
 		return uint64(r.rec[r.at-1])
 	}
@@ -287,6 +316,16 @@ func (r *reader) length() int {
 }
 
 func (r *reader) string() string {
+	// Nearly every string is short, and its length one byte.
+	if at := r.at; at < len(r.rec) && r.rec[at] < 0x80 && int(r.rec[at]) < len(r.rec)-at {
+		n := int(r.rec[at])
+		s := r.rec[at+1 : at+1+n]
+		r.at = at + 1 + n
+		if !valid(s) {
+			r.fail("a string is not UTF-8")
+		}
+		return s
+	}
 	s := r.bytes(r.length())
 	if !valid(s) {
 		r.fail("a string is not UTF-8")
@@ -317,7 +356,7 @@ func (r *reader) count(size int) int {
 	if b == "" {
 		return 0
 	}
-	return r.bounded(uint64(binary.LittleEndian.Uint32([]byte(b))), size)
+	return r.bounded(uint64(halfWord(b)), size)
 }
 
 // shortCount reads a count that is a varint.
@@ -325,7 +364,7 @@ func (r *reader) shortCount(size int) int { return r.bounded(r.uvarint(), size) 
 
 // bounded returns n if that many things of at least size bytes can follow, and otherwise 0.
 func (r *reader) bounded(n uint64, size int) int {
-	if r.wrong != "" || n > uint64((len(r.rec)-r.at)/size) { //nolint:gosec // never negative.
+	if n > uint64((len(r.rec)-r.at)/size) { //nolint:gosec // never negative.
 		r.fail("it ends too early")
 		return 0
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -85,8 +86,9 @@ func (enc *Encoder) path() string {
 
 // lastKey returns the key that frame i is at. Entries of the frames above it lie behind its own.
 func (enc *Encoder) lastKey(i int) string {
-	e := enc.entries[enc.frames[i].entries+enc.frames[i].count-1]
-	return string(enc.buf[e.key:e.end])
+	key := enc.keyBytes(enc.entries[enc.frames[i].entries+enc.frames[i].count-1])
+	_, n := binary.Uvarint(key)
+	return string(key[n:])
 }
 
 // cut shortens a long s to maxQuoted bytes or a little less, between runes, and an ellipsis.

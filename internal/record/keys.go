@@ -19,18 +19,17 @@ func repeats[K string | []byte](x *keyIndex, n int, key func(int) K, found func(
 		repeatsByHash(x, n, key, found)
 		return
 	}
-	// One bit for each of 64 classes of keys. Few lists of ten keys fill a class twice, and only then are keys compared.
-	var seen uint64
 	for i := range n {
-		k := key(i)
-		class := uint64(1) << ((uint(len(k))*7 + uint(k[0])*3 + uint(k[len(k)-1])) & 63)
-		if seen&class != 0 {
-			if j := lastBefore(i, key); j >= 0 {
-				found(j)
-			}
+		if j := lastBefore(i, key); j >= 0 {
+			found(j)
 		}
-		seen |= class
 	}
+}
+
+// class returns one of 64 bits for a key that is not empty. Two keys of a list that have different ones need not be
+// compared: of ten keys, one in ten has to be.
+func class[K string | []byte](key K) uint64 {
+	return 1 << ((uint(len(key))*7 + uint(key[0])*3 + uint(key[len(key)-1])) & 63)
 }
 
 func repeatsByHash[K string | []byte](x *keyIndex, n int, key func(int) K, found func(earlier int)) {

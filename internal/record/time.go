@@ -52,15 +52,7 @@ func ObservedTime[T []byte | string](rec T) time.Time {
 // readTime reads what appendTime wrote at the start of b, which is long enough. It reports whether appendTime can have
 // written it.
 func readTime[T []byte | string](b T) (time.Time, bool) {
-	var seconds uint64
-	for i := range 8 {
-		seconds |= uint64(b[i]) << (8 * i)
-	}
-	var nanos uint32
-	for i := range 4 {
-		nanos |= uint32(b[8+i]) << (8 * i)
-	}
-	s := int64(seconds)
+	s, nanos := int64(word(b)), halfWord(b[8:]) //nolint:gosec // the bits of an int64.
 	if s < minSeconds || s > maxSeconds || nanos > 999_999_999 {
 		return time.Time{}, false
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -30,18 +31,23 @@ const countLength = 4
 // frame is a list or group being written.
 type frame struct {
 	group   bool
-	count   int // members begun
-	at      int // offset of the count in buf
-	entries int // for a group: where its members start in Encoder.entries
+	doubt   bool   // for a group: a key may have come twice
+	count   int    // members begun
+	at      int    // offset of the count in buf
+	entries int    // for a group: where its members start in Encoder.entries
+	seen    uint64 // for a group: the classes of its keys
 }
 
-// entry is one member of a group being written.
+// entry is one member of a group being written. With a fifth field the compiler would build it in memory.
 type entry struct {
-	start    int  // offset of the member in buf
-	key, end int  // buf[key:end] is its key
+	start    int  // offset of the member in buf, which begins with its key
+	end      int  // offset behind the key
 	size     int  // Encoder.size before it
 	replaced bool // by a later member with its key
 }
+
+// keyBytes returns the key of a member as written, its length included.
+func (enc *Encoder) keyBytes(e entry) []byte { return enc.buf[e.start:e.end] }
 
 // room is how much Info.Size may still grow.
 func (enc *Encoder) room() int { return enc.limit - enc.size }
@@ -57,10 +63,45 @@ func (enc *Encoder) charge(n int) bool {
 
 // text writes s without a tag, invalid UTF-8 replaced. It reports false when it would pass the limit, as given or as
 // repaired; the first check comes before anything is read, so that a gigabyte costs nothing.
+//
+// Nearly every string is short and ASCII: those are checked by the words in which they are copied, without a call, and
+// only the length of buf changes, for a store of its pointer costs dearly while the garbage collector marks.
 func (enc *Encoder) text(s string) bool {
 	if len(s) > enc.room() {
 		return false
 	}
+	at := len(enc.buf)
+	if len(s) >= 0x80 || len(s) >= cap(enc.buf)-at {
+		return enc.anyText(s)
+	}
+	enc.buf = enc.buf[:at+1+len(s)]
+	enc.buf[at] = byte(len(s)) //nolint:gosec // below 0x80
+	dst := enc.buf[at+1:][:len(s)]
+	var bits uint64
+	if len(s) < 8 {
+		for i := range len(s) {
+			dst[i] = s[i]
+			bits |= uint64(s[i])
+		}
+	} else {
+		bits = word(s[len(s)-8:])
+		binary.LittleEndian.PutUint64(dst[len(s)-8:], bits)
+		for i := 0; i < len(s)-8; i += 8 {
+			w := word(s[i:])
+			binary.LittleEndian.PutUint64(dst[i:], w)
+			bits |= w
+		}
+	}
+	if bits&highBits != 0 {
+		enc.buf = enc.buf[:at]
+		return enc.anyText(s)
+	}
+	enc.size += len(s)
+	return true
+}
+
+// anyText is text for strings of any length and content that are known to fit as given.
+func (enc *Encoder) anyText(s string) bool {
 	if !valid(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 		if enc.repaired++; len(s) > enc.room() {
@@ -206,22 +247,41 @@ func (enc *Encoder) element() { enc.frames[enc.depth-1].count++ }
 
 // key begins the next member of the innermost group.
 func (enc *Encoder) key(key string) *Error {
+	f := &enc.frames[enc.depth-1]
 	if key == "" {
-		f := enc.frames[enc.depth-1]
+		at := f.count // container forgets it
 		return &Error{
 			Path:   enc.container(),
-			Reason: "has an empty key at position " + strconv.Itoa(f.count) + ": name every attribute",
+			Reason: "has an empty key at position " + strconv.Itoa(at) + ": name every attribute",
 		}
 	}
-	e := entry{start: len(enc.buf), size: enc.size}
+	start, size := len(enc.buf), enc.size
 	if !enc.text(key) {
 		return enc.tooLargeAt(enc.container(), "key")
 	}
-	e.end = len(enc.buf)
-	e.key = e.end - (enc.size - e.size)
+	e := entry{start: start, end: len(enc.buf), size: size}
+	if c := class(enc.buf[e.end-(enc.size-size) : e.end]); f.seen&c == 0 {
+		f.seen |= c
+	} else if !f.doubt {
+		f.doubt = enc.mayRepeat(f, e)
+	}
 	enc.entries = append(enc.entries, e)
-	enc.frames[enc.depth-1].count++
+	f.count++
 	return nil
+}
+
+// mayRepeat reports whether a member of f has the key of e, or whether those are too many to look.
+func (enc *Encoder) mayRepeat(f *frame, e entry) bool {
+	members := enc.entries[f.entries:]
+	if len(members) >= fewKeys {
+		return true
+	}
+	for _, m := range members {
+		if bytes.Equal(enc.keyBytes(m), enc.keyBytes(e)) {
+			return true
+		}
+	}
+	return false
 }
 
 // container is the path of the innermost list or group, without the member it is at.
@@ -235,7 +295,9 @@ func (enc *Encoder) close() {
 	enc.depth--
 	f := &enc.frames[enc.depth]
 	if f.group {
-		f.count -= enc.dropRepeated(enc.entries[f.entries:])
+		if f.doubt {
+			f.count -= enc.dropRepeated(enc.entries[f.entries:])
+		}
 		enc.entries = enc.entries[:f.entries]
 	}
 	binary.LittleEndian.PutUint32(enc.buf[f.at:], uint32(f.count)) //nolint:gosec // at most limit/16.
@@ -246,7 +308,7 @@ func (enc *Encoder) close() {
 func (enc *Encoder) dropRepeated(members []entry) int {
 	dropped := 0
 	repeats(&enc.keys, len(members),
-		func(i int) []byte { return enc.buf[members[i].key:members[i].end] },
+		func(i int) []byte { return enc.keyBytes(members[i]) },
 		func(earlier int) { members[earlier].replaced = true; dropped++ })
 	if dropped == 0 {
 		return 0
