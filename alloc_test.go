@@ -22,3 +22,23 @@ func TestPublishAllocatesNothing(t *testing.T) {
 	allocs := testing.AllocsPerRun(5000, func() { _ = publishRealistic(s) })
 	assert.Zero(t, allocs)
 }
+
+// TestPublishAllocatesNothingWithMetrics expects a MeterProvider to have no part in Publish, accepted or not.
+func TestPublishAllocatesNothingWithMetrics(t *testing.T) {
+	for name, cfg := range map[string]auditstream.Config{
+		"accepted": {QueueEvents: 1 << 20, QueueBytes: 1 << 30},
+		"refused":  {QueueEvents: 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProvider()
+			cfg.StartPaused, cfg.MeterProvider = true, p
+			s := enabled(t, cfg, newFake(accept))
+			for range 1000 {
+				_ = publishRealistic(s)
+			}
+			allocs := testing.AllocsPerRun(5000, func() { _ = publishRealistic(s) })
+			assert.Zero(t, allocs)
+			assert.Empty(t, p.recorded)
+		})
+	}
+}

@@ -165,6 +165,8 @@ func (s *Stream) run(a *attempt) (ans answer, ok bool) {
 	defer stop()
 	defer a.cancel(nil)
 	a.ctx = ctx
+	begun := time.Now()
+	defer func() { s.measure(a, ans, ok, time.Since(begun)) }()
 	go s.deliver(a)
 	grace := time.NewTimer(0)
 	grace.Stop()

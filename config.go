@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/auditstream/auditstream/sink"
 )
 
@@ -113,6 +115,13 @@ type Config struct {
 	// Logger gets one record for each transition, first failure of a streak and recovery, and at most one a second for
 	// rejections and for overflow: never one for each event, never a secret. Defaults to none.
 	Logger *slog.Logger
+
+	// MeterProvider gets the stream's metrics under Name; the page docs/metrics.md of this repository lists them. Nothing
+	// is measured in Publish: a collection reads the totals, under one lock, and an attempt is counted when it ends. Each
+	// stream that shares a provider needs a Name of its own, and each Name is a set of some thirty time series. The
+	// provider does not keep a forgotten stream alive; after Shutdown the totals are reported once more. Defaults to
+	// none: the global provider of OpenTelemetry is not used.
+	MeterProvider metric.MeterProvider
 
 	// OnReject is told of every event that the destination refused for its content: the dead letter. An event is told
 	// before the next attempt starts and before Flush and Shutdown return. Defaults to none.

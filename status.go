@@ -106,6 +106,11 @@ func (s *Stream) Status() Status {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.snapshot()
+}
+
+// snapshot is Status with the lock held.
+func (s *Stream) snapshot() Status {
 	status := Status{
 		State:          s.state,
 		Condition:      s.condition,

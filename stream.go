@@ -19,8 +19,9 @@ import (
 //
 // A Stream with nothing to do owns no goroutine. Shutdown ends it.
 type Stream struct {
-	cfg Config
-	id  string // the stream instance, as events carry it
+	cfg    Config
+	id     string  // the stream instance, as events carry it
+	meters *meters // nil without Config.MeterProvider
 
 	// admitting mirrors "Publish takes events" for a look without the lock; the decision is made under it.
 	admitting atomic.Bool
@@ -66,7 +67,7 @@ func New(cfg Config) (*Stream, error) {
 		return nil, err
 	}
 	now := time.Now()
-	return &Stream{
+	s := &Stream{
 		cfg:            cfg,
 		id:             record.NewID(now),
 		queue:          queue.New(queue.Limits{Events: cfg.QueueEvents, Bytes: cfg.QueueBytes}),
@@ -77,7 +78,14 @@ func New(cfg Config) (*Stream, error) {
 		worker:         newWorker(),
 		closing:        newClosing(),
 		logging:        logging,
-	}, nil
+	}
+	if cfg.MeterProvider != nil {
+		var err error
+		if s.meters, err = newMeters(s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // made reports whether New made s.
