@@ -179,7 +179,7 @@ func TestJSON(t *testing.T) {
 
 // TestIdleSinkIsSmall bounds what a sink takes that has not delivered anything: a server may hold thousands.
 func TestIdleSinkIsSmall(t *testing.T) {
-	const sinks, budget = 200, 16 << 10
+	const sinks, budget = 200, 4 << 10
 	for _, p := range protocols {
 		t.Run(string(p), func(t *testing.T) {
 			cfg := Config{

@@ -5,11 +5,8 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
-	"sync"
-	"time"
 
 	"github.com/auditstream/auditstream/sink"
 	"github.com/auditstream/auditstream/sink/internal/scrub"
@@ -50,18 +47,15 @@ type Client struct {
 	// Closures, because a Client is part of a sink that somebody may print, and these hold secrets: the URL and the
 	// headers; the key of the client certificate and the proxy's password; in the state of connections, the headers of
 	// the last request; and cookies. jar is nil without a Jar.
-	target    func() (*url.URL, http.Header)
-	transport func() *http.Transport
-	conns     func() *conns
-	jar       func() http.CookieJar
+	target func() (*url.URL, http.Header)
+	conns  func() *conns
+	jar    func() http.CookieJar
 
 	address string // host:port of the URL
 	scrub   *scrub.Scrubber
 	gzip    bool
 
-	mu     sync.Mutex
-	oldest time.Time // when the oldest connection that may be in use was dialled
-	leave  bool      // the connections in use lead to a server that asked to be left alone
+	generations generations
 }
 
 // New returns a Client. It does no I/O.
@@ -69,9 +63,9 @@ func New(o Options) *Client {
 	c := &Client{address: settings.HostPort(o.URL), scrub: o.Scrub, gzip: o.Gzip}
 	u, header := prepare(o)
 	c.target = func() (*url.URL, http.Header) { return u, header }
-	transport, open := newTransport(o, c.dialled), new(conns)
-	c.transport = func() *http.Transport { return transport }
+	open := new(conns)
 	c.conns = func() *conns { return open }
+	c.generations.transport = func() *http.Transport { return newTransport(o, open.add) }
 	if o.Jar != nil {
 		c.jar = func() http.CookieJar { return o.Jar }
 	}
@@ -121,10 +115,11 @@ func (c *Client) PostPlain(ctx context.Context, name string, body []byte, extra 
 }
 
 func (c *Client) post(ctx context.Context, u *url.URL, header http.Header, p *payload, extra http.Header) (*Response, error) {
-	c.renew()
+	g := c.generations.join()
+	defer c.generations.leave(g)
 	defer p.release()
 	var last lastConn
-	resp, err := c.transport().RoundTrip(c.request(last.watch(ctx), u, header, p, extra))
+	resp, err := g.transport.RoundTrip(c.request(last.watch(ctx), u, header, p, extra))
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -141,7 +136,8 @@ func (c *Client) post(ctx context.Context, u *url.URL, header http.Header, p *pa
 	}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable:
-		c.moveOn()
+		// A balancer may give the next attempt another server than the one that is too busy to answer.
+		c.generations.moveOn(g)
 	}
 	return c.read(resp), nil
 }
@@ -165,38 +161,6 @@ func (c *Client) request(ctx context.Context, u *url.URL, header http.Header, p 
 // Close gives back the connections, at once and whatever state they are in: no request is under way when it is called.
 // The Client stays usable.
 func (c *Client) Close() {
-	c.transport().CloseIdleConnections()
+	c.generations.close()
 	c.conns().closeAll()
-}
-
-// renew closes the connections that shall not be used again. It runs before an attempt, because a connection becomes
-// idle only some time after its answer was read, and cannot be closed before.
-func (c *Client) renew() {
-	c.mu.Lock()
-	old := !c.oldest.IsZero() && time.Since(c.oldest) >= MaxConnAge
-	again := old || c.leave
-	if again {
-		c.oldest, c.leave = time.Time{}, false
-	}
-	c.mu.Unlock()
-	if again {
-		c.transport().CloseIdleConnections()
-	}
-}
-
-// moveOn lets the next attempt dial: a balancer may give it another server than the one that is too busy to answer.
-func (c *Client) moveOn() {
-	c.mu.Lock()
-	c.leave = true
-	c.mu.Unlock()
-}
-
-// dialled notes that a connection was made, and returns it as the transport is to use it.
-func (c *Client) dialled(conn net.Conn) net.Conn {
-	c.mu.Lock()
-	if c.oldest.IsZero() {
-		c.oldest = time.Now()
-	}
-	c.mu.Unlock()
-	return c.conns().add(conn)
 }

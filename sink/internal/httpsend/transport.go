@@ -28,6 +28,10 @@ const (
 
 	// writeBuffer holds one TLS record. The default of 4 KiB takes four times as many system calls.
 	writeBuffer = 16 << 10
+
+	// maxIdle is as many connections as a driver has requests in flight: with net/http's two, all others would be
+	// closed after each request.
+	maxIdle = 32
 )
 
 // newTransport returns the transport of one Client, which passes each connection made through dialled. It is driven by
@@ -43,6 +47,7 @@ func newTransport(o Options, dialled func(net.Conn) net.Conn) *http.Transport {
 		},
 		TLSHandshakeTimeout:    HandshakeTimeout,
 		IdleConnTimeout:        IdleTimeout,
+		MaxIdleConnsPerHost:    maxIdle,
 		MaxResponseHeaderBytes: maxHeader,
 		ReadBufferSize:         readBuffer,
 		WriteBufferSize:        writeBuffer,
