@@ -1,11 +1,11 @@
 package auditstream
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
 
+	"github.com/auditstream/auditstream/internal/selflog"
 	"github.com/auditstream/auditstream/sink"
 )
 
@@ -31,7 +31,7 @@ func (s *Stream) logError(level slog.Level, msg string, err error, attrs ...slog
 				attrs = append(attrs, slog.String("remedy", remedy))
 			}
 		}
-		s.cfg.Logger.LogAttrs(context.Background(), level, msg, attrs...)
+		s.cfg.Logger.LogAttrs(selflog.Context, level, msg, attrs...)
 	})
 }
 
