@@ -31,7 +31,8 @@ func (st *store) write(rec []byte, size int) span {
 	n := len(head) + len(rec)
 	c := st.room(n)
 	off := len(c.data)
-	c.data = append(append(c.data, head...), rec...)
+	c.data = append(c.data, head...) // two steps make no store of a pointer
+	c.data = append(c.data, rec...)
 	c.live += n
 	st.live += n
 	return span{chunk: c, off: off, end: off + n, n: 1, size: size}

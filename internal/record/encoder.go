@@ -20,6 +20,8 @@ const (
 	outcomeShift = 2
 	flagsUsed    = 0b1111
 
+	headerSize = 1 + 2*timeLength + 1 + 16 + 8 // at most
+
 	// valueSize is what every value adds to Info.Size beside its text. It covers tags, counts and lengths, so that a
 	// record is never longer than its Size.
 	valueSize = 16
@@ -47,6 +49,9 @@ type Info struct {
 
 // Encoder writes records. It keeps scratch space between calls and nothing of an event. The zero Encoder is ready for
 // use, by one goroutine at a time.
+//
+// While the garbage collector marks, a store of a pointer costs many times as much as otherwise. buf = append(buf, …)
+// makes none unless buf has to grow; buf = f(buf) would make one each time.
 type Encoder struct {
 	buf      []byte
 	limit    int
@@ -183,16 +188,16 @@ func (enc *Encoder) header(e *sink.Event, outcome byte) {
 	if e.SpanID != [8]byte{} {
 		flags |= flagSpan
 	}
-	buf := appendTime(append(enc.buf, version), e.ObservedTime)
-	buf = appendTime(buf, at)
-	buf = append(buf, flags)
+	var space [headerSize]byte
+	head := appendTime(append(space[:0], version), e.ObservedTime)
+	head = append(appendTime(head, at), flags)
 	if flags&flagTrace != 0 {
-		buf = append(buf, e.TraceID[:]...)
+		head = append(head, e.TraceID[:]...)
 	}
 	if flags&flagSpan != 0 {
-		buf = append(buf, e.SpanID[:]...)
+		head = append(head, e.SpanID[:]...)
 	}
-	enc.buf = buf
+	enc.buf = append(enc.buf, head...)
 }
 
 func (enc *Encoder) id(e *sink.Event) bool {
@@ -202,7 +207,9 @@ func (enc *Encoder) id(e *sink.Event) bool {
 	if !enc.charge(idLength) {
 		return false
 	}
-	enc.buf = AppendID(append(enc.buf, idLength), e.ObservedTime)
+	var space [idLength]byte
+	enc.length(idLength)
+	enc.buf = append(enc.buf, AppendID(space[:0], e.ObservedTime)...)
 	return true
 }
 
@@ -210,7 +217,7 @@ func (enc *Encoder) targets(list []sink.Target) *Error {
 	if len(list) > enc.room()/valueSize {
 		return enc.tooLargeAt("Targets", "[]sink.Target")
 	}
-	enc.buf = appendLength(enc.buf, len(list))
+	enc.length(len(list))
 	for i := range list {
 		t := &list[i]
 		if !enc.charge(valueSize) || !enc.text(t.ID) || !enc.text(string(t.Type)) || !enc.text(t.Name) {
@@ -224,7 +231,7 @@ func (enc *Encoder) changes(list []sink.Change) *Error {
 	if len(list) > enc.room()/(2*valueSize) {
 		return enc.tooLargeAt("Changes", "[]sink.Change")
 	}
-	enc.buf = appendLength(enc.buf, len(list))
+	enc.length(len(list))
 	enc.frames[0] = frame{}
 	enc.depth = 1
 	for i := range list {

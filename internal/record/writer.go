@@ -64,8 +64,7 @@ func (enc *Encoder) charge(n int) bool {
 // text writes s without a tag, invalid UTF-8 replaced. It reports false when it would pass the limit, as given or as
 // repaired; the first check comes before anything is read, so that a gigabyte costs nothing.
 //
-// Nearly every string is short and ASCII: those are checked by the words in which they are copied, without a call, and
-// only the length of buf changes, for a store of its pointer costs dearly while the garbage collector marks.
+// Nearly every string is short and ASCII: those are checked by the words in which they are copied, without a call.
 func (enc *Encoder) text(s string) bool {
 	if len(s) > enc.room() {
 		return false
@@ -109,17 +108,23 @@ func (enc *Encoder) anyText(s string) bool {
 		}
 	}
 	enc.size += len(s)
-	enc.buf = append(appendLength(enc.buf, len(s)), s...)
+	enc.length(len(s))
+	enc.buf = append(enc.buf, s...)
 	return true
 }
 
-// appendLength appends n as a varint.
-func appendLength(dst []byte, n int) []byte {
-	if n < 0x80 {
-		return append(dst, byte(n)) //nolint:gosec // in range
+// length writes n as a varint.
+func (enc *Encoder) length(n int) { enc.putUvarint(uint64(n)) } //nolint:gosec // never negative
+
+func (enc *Encoder) putUvarint(n uint64) {
+	for ; n >= 0x80; n >>= 7 {
+		enc.buf = append(enc.buf, byte(n)|0x80)
 	}
-	return binary.AppendUvarint(dst, uint64(n))
+	enc.buf = append(enc.buf, byte(n))
 }
+
+// putVarint writes n in zig-zag.
+func (enc *Encoder) putVarint(n int64) { enc.putUvarint(uint64(n)<<1 ^ uint64(n>>63)) } //nolint:gosec // the bits
 
 // tag begins a value.
 func (enc *Encoder) tag(t byte) bool {
@@ -152,7 +157,7 @@ func (enc *Encoder) putInt(n int64) *Error {
 	if !enc.tag(tagInt) {
 		return enc.tooLarge("int64")
 	}
-	enc.buf = binary.AppendVarint(enc.buf, n)
+	enc.putVarint(n)
 	return nil
 }
 
@@ -160,7 +165,7 @@ func (enc *Encoder) putUint(n uint64) *Error {
 	if !enc.tag(tagUint) {
 		return enc.tooLarge("uint64")
 	}
-	enc.buf = binary.AppendUvarint(enc.buf, n)
+	enc.putUvarint(n)
 	return nil
 }
 
@@ -192,7 +197,8 @@ func (enc *Encoder) putBytes(b []byte) *Error {
 	if !enc.tag(tagBytes) || !enc.charge(len(b)) {
 		return enc.tooLarge("[]byte")
 	}
-	enc.buf = append(appendLength(enc.buf, len(b)), b...)
+	enc.length(len(b))
+	enc.buf = append(enc.buf, b...)
 	return nil
 }
 
@@ -208,7 +214,7 @@ func (enc *Encoder) putDuration(d time.Duration) *Error {
 	if !enc.tag(tagDuration) {
 		return enc.tooLarge("time.Duration")
 	}
-	enc.buf = binary.AppendVarint(enc.buf, int64(d))
+	enc.putVarint(int64(d))
 	return nil
 }
 
