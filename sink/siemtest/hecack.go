@@ -12,7 +12,8 @@ const indexerCookie = "siemtest-indexer"
 
 // Ack is an acknowledgement that a client asks a [Splunk] server for.
 type Ack struct {
-	// Channel is the channel that it was promised on, and ID its number there.
+	// Indexer is the number of the indexer that promised it, from 0 on, Channel the channel, and ID its number there.
+	Indexer int
 	Channel string
 	ID      int
 
@@ -72,7 +73,7 @@ func newIndexer() *indexer { return &indexer{channels: make(map[string]*ackChann
 func (s *Splunk) balance(in *incoming) int {
 	s.hec.Lock()
 	defer s.hec.Unlock()
-	if cookie, err := in.Cookie(indexerCookie); err == nil {
+	if cookie, err := in.Cookie(indexerCookie); err == nil && !s.cfg.NotSticky {
 		if i, err := strconv.Atoi(cookie.Value); err == nil && 0 <= i && i < len(s.indexers) {
 			return i
 		}
@@ -109,7 +110,7 @@ func (s *Splunk) acknowledgeable(to hecTarget, n int) *int {
 		channels[to.channel] = c
 	}
 	id := c.next
-	c.pending[id] = &Ack{Channel: to.channel, ID: id, Taken: time.Now()}
+	c.pending[id] = &Ack{Indexer: to.indexer, Channel: to.channel, ID: id, Taken: time.Now()}
 	c.next++
 	return &id
 }

@@ -95,6 +95,22 @@ func TestSplunkAcknowledgesAtTheIndexerOnly(t *testing.T) {
 	assert.JSONEq(t, `{"acks":{"0":true,"1":true}}`, ask.send(t, c).body)
 }
 
+func TestSplunkNotSticky(t *testing.T) {
+	t.Parallel()
+	s, c := newAcking(t, siemtest.SplunkConfig{Indexers: 2, NotSticky: true})
+	var asked []int
+	s.AckIf(func(a siemtest.Ack) bool {
+		asked = append(asked, a.Indexer)
+		return false
+	})
+	event, ask := hecPost(s, hecEvent("a")), ackPost(s, `{"acks":[0]}`)
+	event.header["Cookie"], ask.header["Cookie"] = "siemtest-indexer=0", "siemtest-indexer=0"
+	for _, r := range []request{event, event, ask, ask, ask} {
+		assert.Equal(t, http.StatusOK, r.send(t, c).status)
+	}
+	assert.Equal(t, []int{0, 1, 0}, asked)
+}
+
 func TestSplunkChecksTheChannelOfAcknowledgements(t *testing.T) {
 	t.Parallel()
 	s, c := newAcking(t, siemtest.SplunkConfig{})

@@ -65,6 +65,9 @@ type SplunkConfig struct {
 	// of acknowledgements. Defaults to 1, without a cookie.
 	Indexers int
 
+	// NotSticky makes the balancer take the next indexer for every request, whatever cookie it brings.
+	NotSticky bool
+
 	// InMemory makes the server do without a socket; clients reach it through DialContext.
 	InMemory bool
 

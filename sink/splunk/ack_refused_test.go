@@ -258,3 +258,29 @@ func TestNoCookiesWithoutAcknowledge(t *testing.T) {
 		assert.Equal(t, 1, a.count("which is not awaited; set Acknowledge"))
 	})
 }
+
+// TestNotSticky has two indexers behind a balancer that ignores its own cookies. The second of them loses what it takes.
+func TestNotSticky(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAcking(t, siemtest.SplunkConfig{Indexers: 2, NotSticky: true}, nil)
+		stored := false
+		a.AckIf(func(ack siemtest.Ack) bool { return stored && ack.Indexer == 0 })
+		requireLate(t, a.deliver(t.Context(), events(2, 10)), 0)
+		stored = true
+		if len(a.Requests())%2 == 0 {
+			// The next request, too, would get to the first indexer. Any other will do to change that.
+			_, err := a.open(t, false).Deliver(t.Context(), events(1, 10))
+			require.NoError(t, err)
+		}
+		// The second indexer gives this request the number of the one before, which the first has stored meanwhile.
+		requireLate(t, a.deliver(t.Context(), events(2, 10)), 0)
+
+		var waiting []<-chan result
+		for range 8 {
+			waiting = append(waiting, a.begin(t.Context(), events(2, 10)))
+		}
+		for _, results := range waiting {
+			assert.Contains(t, requireLate(t, <-results, 0), "given twice")
+		}
+	})
+}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -432,3 +434,73 @@ func TestNoAttemptTimeoutWithoutAcknowledge(t *testing.T) {
 
 // count returns how often a text is in the log.
 func (a *acking) count(text string) int { return strings.Count(a.log.String(), text) }
+
+// TestAcknowledgeConcurrently has 16 calls at a time overlap while the indexer is restarted now and then, and is slow
+// about some acknowledgements.
+func TestAcknowledgeConcurrently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAcking(t, siemtest.SplunkConfig{Indexers: 2}, nil)
+		a.AckIf(func(ack siemtest.Ack) bool { return ack.Asked >= ack.ID%4 })
+		ctx, cancel := context.WithCancel(t.Context())
+		var calls sync.WaitGroup
+		late := make([]int, 16)
+		for i := range late {
+			calls.Go(func() {
+				for done := 0; done < 10; {
+					if r := a.deliver(ctx, events(3, 10)); r.err == nil {
+						done++
+					} else {
+						late[i]++
+						assert.ErrorContains(t, r.err, "given twice")
+					}
+					time.Sleep(time.Duration(i) * time.Second)
+				}
+			})
+		}
+		go func() {
+			for ctx.Err() == nil {
+				time.Sleep(40 * time.Second)
+				a.RestartIndexers()
+			}
+		}()
+		calls.Wait()
+		cancel()
+		assert.NotZero(t, slices.Max(late), "some acknowledgements were lost")
+		asked := len(a.asked())
+		time.Sleep(time.Hour)
+		assert.Len(t, a.asked(), asked)
+	})
+}
+
+// TestAcknowledgeSecretsStayInside looks for the cookie of the balancer, and for the token, in what a sink prints and
+// in what Splunk makes it say.
+func TestAcknowledgeSecretsStayInside(t *testing.T) {
+	const session = "s3ss10n-0f-th3-b4l4nc3r"
+	synctest.Test(t, func(t *testing.T) {
+		a := newAcking(t, siemtest.SplunkConfig{}, nil)
+		echo := session + " Splunk " + token
+		for _, answer := range []siemtest.Answer{
+			siemtest.Status(http.StatusForbidden, `{"code":4,"text":"`+echo+`"}`),
+			siemtest.Status(http.StatusOK, `{"acks":{"`+echo+`":true}}`),
+			siemtest.Status(http.StatusOK, `{"acks":"`+echo+`"}`),
+			siemtest.Status(http.StatusInternalServerError, echo),
+			siemtest.Redirect(http.StatusFound, "https://"+token+".example"),
+		} {
+			answer.Header = answer.Header.Clone()
+			if answer.Header == nil {
+				answer.Header = make(http.Header)
+			}
+			answer.Header.Set("Set-Cookie", "session="+session)
+			a.failAcks(&answer)
+			r := a.deliver(t.Context(), events(2, 10))
+			e := asError(t, r.err)
+			printed := fmt.Sprintf("%v %+v %#v %s %v %+v %#v", e, e, e, e.Code+e.Remedy, a.sink, a.sink, a.sink)
+			assert.NotContains(t, printed, session)
+			assert.NotContains(t, printed, token)
+		}
+		requests := a.Requests()
+		assert.Equal(t, "session="+session, requests[len(requests)-1].Sent("Cookie"))
+		assert.NotContains(t, a.log.String(), session)
+		assert.NotContains(t, a.log.String(), token)
+	})
+}

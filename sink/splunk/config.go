@@ -69,8 +69,8 @@ type Config struct {
 
 	// Acknowledge counts an event as delivered when Splunk's indexers have stored it, as many copies of it as Splunk is
 	// set to keep, instead of when the collector has taken it. The token needs "Enable indexer acknowledgement", and a
-	// load balancer in front of several indexers has to keep sessions on one of them by a cookie; see the package
-	// documentation, also for what it costs. Defaults to false.
+	// load balancer in front of several indexers has to keep sessions on one of them by a cookie. It costs time, order and
+	// repeats, and asks for more than one batch in flight: see "Indexer acknowledgement" above. Defaults to false.
 	Acknowledge bool
 
 	// AcknowledgeTimeout is how long an attempt waits for acknowledgements before its events are sent again, from 1 min

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,9 @@ func TestOpenValid(t *testing.T) {
 		"gzip":               func(c *splunk.Config) { c.Compression = splunk.Gzip },
 		"pasted token":       func(c *splunk.Config) { c.Token = secret.New(" splunk\t" + token + "\n") },
 		"token of any form":  func(c *splunk.Config) { c.Token = secret.New("Splunk") },
+		"acknowledgement":    func(c *splunk.Config) { c.Acknowledge = true },
+		"impatience":         func(c *splunk.Config) { c.Acknowledge, c.AcknowledgeTimeout = true, time.Minute },
+		"patience":           func(c *splunk.Config) { c.Acknowledge, c.AcknowledgeTimeout = true, time.Hour },
 		"internal index":     func(c *splunk.Config) { c.Index = "_audit-2" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,6 +55,7 @@ func TestOpenValid(t *testing.T) {
 func fillIn(c *splunk.Config) {
 	c.Headers = sink.Headers{"X-Tenant": "acme", "X-Key": `#{Secret | ToBase64}`}
 	c.Index, c.Source, c.SourceType, c.Host = "audit", "acme server", "acme:audit", "server-1"
+	c.Acknowledge, c.AcknowledgeTimeout = true, 10*time.Minute
 	c.TLS.PinSHA256 = strings.Repeat("ab", 32)
 }
 
@@ -91,17 +96,23 @@ func TestOpenRefuses(t *testing.T) {
 		"host with a space":     {func(c *splunk.Config) { c.Host = " a" }, []string{`Host (" a"): has white space around`}},
 		"host too long":         {func(c *splunk.Config) { c.Host = strings.Repeat("a", 1025) }, []string{"Host: has 1025 bytes"}},
 		"compression":           {func(c *splunk.Config) { c.Compression = "zstd" }, []string{`Compression ("zstd"): is not known`}},
-		"TLS":                   {func(c *splunk.Config) { c.TLS.RootCAs = "x" }, []string{"TLS.RootCAs: holds no certificate"}},
+		"too impatient": {
+			func(c *splunk.Config) { c.Acknowledge, c.AcknowledgeTimeout = true, 59*time.Second },
+			[]string{"AcknowledgeTimeout (59s): is not from 1m0s to 1h0m0s: leave it 0 for 5m0s"},
+		},
+		"too patient": {func(c *splunk.Config) { c.AcknowledgeTimeout = time.Hour + 1 }, []string{"AcknowledgeTimeout (1h0m0.000000001s)"}},
+		"TLS":         {func(c *splunk.Config) { c.TLS.RootCAs = "x" }, []string{"TLS.RootCAs: holds no certificate"}},
 		"everything at once": {
 			func(c *splunk.Config) {
 				*c = splunk.Config{
 					Endpoint: "https://u:p@h/raw?q", Index: "A", Source: "\x00", SourceType: "\x00", Host: "\x00", Compression: "x",
-					Headers: sink.Headers{"": "x"}, TLS: sink.TLS{PinSHA256: "x"},
+					AcknowledgeTimeout: 1,
+					Headers:            sink.Headers{"": "x"}, TLS: sink.TLS{PinSHA256: "x"},
 				}
 			},
 			[]string{
 				"Endpoint: holds a user name", "Endpoint: has a query", "Endpoint: is the raw endpoint", "Token: is empty",
-				`Headers[""]: is not a header name`, "Index (", "Source (", "SourceType (", "Host (", "Compression (", "TLS.PinSHA256 (",
+				`Headers[""]: is not a header name`, "Index (", "Source (", "SourceType (", "Host (", "Compression (", "AcknowledgeTimeout (", "TLS.PinSHA256 (",
 			},
 		},
 	} {

@@ -19,10 +19,11 @@ import (
 // canary is a token with everything in it that some encoding escapes.
 const canary = `c4n4ry+/=&<>"'%20\{}|^~!$(),;?@[]`
 
-// startFake starts a fake Splunk that behaves as a part of the conformance suite wants it to.
-func startFake(tb testing.TB, behavior sinktest.Behavior) (sink.Destination, sinktest.Server) {
+// startFake starts a fake Splunk that behaves as a part of the conformance suite wants it to. With acknowledge, its token
+// has acknowledgement, and the sink waits for it.
+func startFake(tb testing.TB, behavior sinktest.Behavior, acknowledge bool) (sink.Destination, sinktest.Server) {
 	tb.Helper()
-	server, err := siemtest.NewSplunk(siemtest.SplunkConfig{Tokens: []siemtest.HECToken{{Value: canary}}})
+	server, err := siemtest.NewSplunk(siemtest.SplunkConfig{Tokens: []siemtest.HECToken{{Value: canary, UseACK: acknowledge}}})
 	require.NoError(tb, err)
 	tb.Cleanup(server.Close)
 	always := func(answer siemtest.Answer) {
@@ -41,8 +42,8 @@ func startFake(tb testing.TB, behavior sinktest.Behavior) (sink.Destination, sin
 	case sinktest.BusyLater:
 		var requests atomic.Int64
 		busy := siemtest.HEC(9)
-		server.Fail(func(siemtest.Request) *siemtest.Answer {
-			if requests.Add(1) == 1 {
+		server.Fail(func(r siemtest.Request) *siemtest.Answer {
+			if r.Path == ackPath || requests.Add(1) == 1 {
 				return nil
 			}
 			return &busy
@@ -60,6 +61,8 @@ func startFake(tb testing.TB, behavior sinktest.Behavior) (sink.Destination, sin
 		Endpoint: server.URL() + "/services/collector",
 		Token:    secret.New(canary),
 		Headers:  sink.Headers{"X-Key": "#{Secret | ToBase64}"},
+
+		Acknowledge: acknowledge,
 	}
 	return dst, sinktest.Server{
 		IDs:         server.IDs,
@@ -69,8 +72,21 @@ func startFake(tb testing.TB, behavior sinktest.Behavior) (sink.Destination, sin
 }
 
 func TestConformance(t *testing.T) {
-	sinktest.TestSink(t, sinktest.Harness{
-		Start: startFake,
+	t.Parallel()
+	for name, acknowledge := range map[string]bool{"without acknowledgement": false, "with acknowledgement": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sinktest.TestSink(t, conformance(acknowledge))
+		})
+	}
+}
+
+func conformance(acknowledge bool) sinktest.Harness {
+	return sinktest.Harness{
+		Start: func(tb testing.TB, behavior sinktest.Behavior) (sink.Destination, sinktest.Server) {
+			tb.Helper()
+			return startFake(tb, behavior, acknowledge)
+		},
 		Invalid: []sink.Destination{
 			splunk.Config{},
 			splunk.Config{Endpoint: "https://splunk.example:8088"},
@@ -78,6 +94,7 @@ func TestConformance(t *testing.T) {
 			splunk.Config{Endpoint: "http://splunk.example:8088", Token: secret.New(canary)},
 			splunk.Config{Endpoint: "https://splunk.example:8088", Token: secret.New(canary + "\n" + canary)},
 			splunk.Config{Endpoint: "https://splunk.example:8088", Token: secret.New(canary), Compression: "zstd"},
+			splunk.Config{Endpoint: "https://splunk.example:8088", Token: secret.New(canary), AcknowledgeTimeout: -1},
 			splunk.Config{
 				Endpoint: "https://splunk.example:8088", Token: secret.New(canary), Headers: sink.Headers{"X": "#{Secret | Nope}"},
 			},
@@ -85,7 +102,7 @@ func TestConformance(t *testing.T) {
 		Secrets:       []string{canary},
 		Paths:         []string{"/services/collector"},
 		MaxEventBytes: 1_000_000,
-	})
+	}
 }
 
 // TestFakeSplunk delivers to a collector that somebody else wrote after the same documents.

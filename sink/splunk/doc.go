@@ -8,11 +8,14 @@
 //	sourcetype="acme:audit" action="project.delete" actor.id="users-7" outcome=success
 //
 // Requests hold at most 1,000,000 bytes before compression, so a large batch takes several. Each has the header
-// X-Splunk-Request-Channel with a GUID of its sink, which tokens with indexer acknowledgement insist on and others
-// ignore. Acknowledgements are not awaited: an event counts as delivered when Splunk answers 200. An answer that shows
-// that the token has useACK gives one warning to [Config.Logger].
+// X-Splunk-Request-Channel with a GUID that the sink has made up, which tokens with indexer acknowledgement insist on and
+// others ignore. An event counts as delivered when Splunk answers 200, unless [Config.Acknowledge] is set. Without it, an
+// answer that shows that the token has acknowledgement gives one warning to [Config.Logger].
 //
 // Delivery is at least once. Copies of an event carry the same id, so "| dedup id" drops repeats.
+//
+// Up to 32 batches can be under way at once, if the Stream's Config.InFlight allows for it. They reach the index in any
+// order then; "| sort 0 stream_id sequence" restores it.
 //
 // # What becomes of an event
 //
@@ -31,11 +34,48 @@
 //
 // An event that takes more than 1,000,000 bytes by itself is rejected without being sent.
 //
+// # Indexer acknowledgement
+//
+// A 200 says that the collector has the events in memory. With [Config.Acknowledge] they count as delivered only when
+// Splunk says that its indexers have stored them, in as many copies as it is set to keep: what an indexer loses in a
+// crash is sent again. It is for whoever may not lose an event to that, and this is what it costs:
+//
+//   - Time. A batch takes from a second to some 10 s until it is delivered, and up to 2 min at an indexer with little to
+//     do; so long, its events stay in the queue, and pending. One batch at a time is slow therefore. Set the Stream's
+//     Config.InFlight to 8 or more, and let QueueEvents have room for a minute of events.
+//   - Order. With several batches in flight there is none. A batch whose acknowledgement fails to come is sent again 5 min
+//     later, behind what was published meanwhile.
+//   - Repeats. Acknowledgements get lost: by a restart of an indexer, by a balancer that changes its mind, by a connection
+//     that breaks when Splunk says "yes", which it does once. The events are sent again then, are there twice for the
+//     most part, and are counted as in doubt.
+//   - Requests. While anything is outstanding, the sink asks for all of it together: 1 s after a batch, then after 2, 4 and
+//     8 s, then every 10 s.
+//
+// What it needs: a token with "Enable indexer acknowledgement"; a load balancer in front of several indexers that keeps
+// sessions on one of them by a cookie (each sink keeps cookies of its own, up to 16, brings them back to the endpoint's
+// host only, and never shows them); and proxies that let /services/collector/ack pass.
+//
+// What becomes of an event when
+//
+//	its acknowledgement comes                 delivered
+//	it does not come within 5 min             kept, in doubt, sent again; see [Config.AcknowledgeTimeout]
+//	an answer breaks off before its number    kept, in doubt, sent again
+//	a number of an acknowledgement is given   an indexer was restarted, or there are several: whatever is outstanding on
+//	twice, or numbers begin anew              the channel, kept, in doubt, sent again after the 5 min, on a new channel
+//	the question is answered 5xx, 429, or     kept, asked again
+//	not at all
+//	the question is refused three times       kept, in doubt, blocked: the token, the channel or a proxy needs a hand
+//	the token turns out to have no            delivered with the 200, from then on until the destination is configured
+//	acknowledgement (code 14, or no ackId)    anew, with one warning to [Config.Logger]
+//	the stream is deleted, edited, shut down  not waited for any longer
+//
+// A test of the destination waits for the acknowledgement of its event, too.
+//
 // # Settings in Splunk
 //
-// Create a token under Settings > Data inputs > HTTP Event Collector. Leave "Enable indexer acknowledgement" off, and
-// allow the index that [Config.Index] names. Whatever of Index, Source, SourceType and Host is left empty in Config
-// follows the token's own settings, or Splunk's defaults.
+// Create a token under Settings > Data inputs > HTTP Event Collector. Leave "Enable indexer acknowledgement" off unless
+// [Config.Acknowledge] is set, and allow the index that [Config.Index] names. Whatever of Index, Source, SourceType and
+// Host is left empty in Config follows the token's own settings, or Splunk's defaults.
 //
 // Splunk cuts events after 10,000 bytes unless the source type says otherwise, which leaves a JSON object that cannot
 // be read. So give the events a source type of their own, named after the product, with this in the props.conf of the
