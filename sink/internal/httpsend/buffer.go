@@ -34,6 +34,11 @@ var (
 	compressed = newBufferPool(512 << 10)
 )
 
+// chunks are the buffers between a body and its connection.
+var chunks = &bufferPool{pool: sync.Pool{New: func() any { b := make([]byte, chunkSize); return &b }}, max: chunkSize}
+
+const chunkSize = 128 << 10
+
 // GetBody lends an empty buffer for the body of a request. Give it back with [PutBody] when Post has returned.
 func GetBody() *[]byte { return bodies.get() }
 

