@@ -63,6 +63,10 @@
 // Nothing of the host's environment has a say: not OTEL_EXPORTER_OTLP_*, OTEL_LOGRECORD_*, OTEL_RESOURCE_ATTRIBUTES,
 // OTEL_SERVICE_NAME nor HTTP_PROXY. Those are about the host's own telemetry.
 //
-// A sink dials at its first delivery and gives its connection back 25 s after the last. Over gRPC every failure that may
-// be the connection's ends it, so that the next attempt dials anew and asks DNS anew.
+// A sink takes up to 16 batches at once, if the stream's InFlight says so: over as many connections with HTTP/1.1, over
+// one with HTTP/2 and gRPC.
+//
+// A sink dials at its first delivery and gives its connections back 25 s after the last. Over gRPC every failure that
+// may be the connection's ends it, so that the next attempt dials anew and asks DNS anew; other requests that are under
+// way on it are not disturbed.
 package otlp

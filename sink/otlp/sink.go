@@ -56,7 +56,7 @@ func (s *otlpSink) Deliver(ctx context.Context, batch []sink.Event) (int, error)
 	return len(batch), nil
 }
 
-// Close gives the connections back, those of requests under way as soon as they have ended.
+// Close gives the connections back. No request is under way when it is called.
 func (s *otlpSink) Close() error {
 	s.wire.close()
 	return nil
