@@ -73,7 +73,7 @@ func (e *panicError) Error() string { return "auditstream: the sink panicked (" 
 func (s *Stream) begin() *attempt {
 	events, bytes := s.cfg.BatchEvents, s.batchBytes()
 	if part := s.split.part(s.queue); part > 0 {
-		events, bytes = part, s.cfg.BatchBytes
+		events, bytes = min(part, s.cfg.BatchEvents), s.cfg.BatchBytes // older batches may have come back since
 	}
 	lease, ok := s.queue.Lease(events, bytes)
 	if !ok {

@@ -565,3 +565,23 @@ func TestSinkThatPanicsWhenAsked(t *testing.T) {
 	require.ErrorContains(t, s.Configure(&curious{newFake(accept)}), "panicked")
 	assert.Equal(t, auditstream.StateUnconfigured, s.Status().State)
 }
+
+// Batches that come back while another is being halved are older than its end, and make the range longer than a batch.
+func TestPartsAreNoLargerThanABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newParallel(4)
+		s := inFlight(t, pairs(4), p, 4)
+		p.reply(t, "e7", 0, sink.Split(errFake))
+		require.Equal(t, []string{"e1", "e3", "e5", "e7"}, p.running())
+		for _, id := range []string{"e1", "e3", "e5"} {
+			p.reply(t, id, 0, errFake)
+		}
+		p.answer(accept)
+		p.reply(t, "e7", 1, nil)
+		require.NoError(t, s.Flush(t.Context()))
+		for _, batch := range p.attempts() {
+			assert.LessOrEqual(t, len(batch), 2, "%v", batch)
+		}
+		assert.EqualValues(t, 8, s.Status().Totals.Delivered)
+	})
+}
