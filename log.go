@@ -1,12 +1,10 @@
 package auditstream
 
 import (
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/auditstream/auditstream/internal/selflog"
-	"github.com/auditstream/auditstream/sink"
 )
 
 // logEvery is how often rejections and overflow are logged at most; the records carry counts.
@@ -26,10 +24,7 @@ func (s *Stream) logError(level slog.Level, msg string, err error, attrs ...slog
 	attrs = append([]slog.Attr{slog.String("stream", s.cfg.Name)}, attrs...)
 	s.tell(func() {
 		if err != nil {
-			attrs = append(attrs, slog.String("error", err.Error()))
-			if remedy := remedyOf(err); remedy != "" {
-				attrs = append(attrs, slog.String("remedy", remedy))
-			}
+			attrs = append(attrs, slog.String("error", err.Error()), slog.String("remedy", remedyOf(err)))
 		}
 		s.cfg.Logger.LogAttrs(selflog.Context, level, msg, attrs...)
 	})
@@ -145,14 +140,6 @@ func (s *Stream) logShutdown(left int) {
 		level = slog.LevelError
 	}
 	s.log(level, "audit stream shut down", slog.Int("undelivered", left))
-}
-
-// remedyOf returns what an administrator can do about err, if a driver said so.
-func remedyOf(err error) string {
-	if e, ok := errors.AsType[*sink.Error](err); ok {
-		return e.Remedy
-	}
-	return ""
 }
 
 // destination names the current destination for the log.

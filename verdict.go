@@ -39,13 +39,13 @@ func rule(ans answer, size int) (r ruling) {
 	}
 	switch {
 	case ans.n < 0 || ans.n > size:
-		return retryRuling(0, fmt.Errorf("auditstream: the sink answered for %d of %d events: this is a fault of its driver",
-			ans.n, size))
+		return retryRuling(0, fmt.Errorf("auditstream: the sink answered for %d of %d events: %w",
+			ans.n, size, errDriver))
 	case errors.Is(ans.err, errNotStarted):
 		return ruling{rest: true, quiet: true}
 	case ans.err == nil && ans.n < size:
-		return retryRuling(ans.n, fmt.Errorf("auditstream: the sink answered for %d of %d events and returned no error: "+
-			"this is a fault of its driver", ans.n, size))
+		return retryRuling(ans.n, fmt.Errorf("auditstream: the sink answered for %d of %d events and returned no error: %w",
+			ans.n, size, errDriver))
 	case ans.err == nil:
 		return ruling{n: size}
 	}
@@ -78,8 +78,8 @@ func retryRuling(n int, err error) ruling {
 // ever without a wait, so it is a failure instead.
 func rejectRuling(ans answer, e *sink.Error, size int) ruling {
 	if ans.n == 0 {
-		return retryRuling(0, fmt.Errorf("auditstream: the sink rejected an event but answered for none: "+
-			"this is a fault of its driver: %w", ans.err))
+		return retryRuling(0, fmt.Errorf("auditstream: the sink rejected an event but answered for none: %w: %w",
+			errDriver, ans.err))
 	}
 	r := ruling{n: ans.n, rest: ans.n < size, verdict: sink.VerdictReject, doubt: !e.NotTaken, err: ans.err}
 	switch {
