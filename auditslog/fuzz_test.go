@@ -53,7 +53,7 @@ func (h hostile) LogValue() slog.Value {
 type hostileText struct{}
 
 func (*hostileText) MarshalText() ([]byte, error) { panic("b") }
-func (*hostileText) Error() string                { panic(nil) }
+func (*hostileText) Error() string                { panic("c") }
 
 func (s *script) value(depth int) slog.Value {
 	switch n := s.next(20); {

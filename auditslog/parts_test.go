@@ -33,7 +33,8 @@ func TestParts(t *testing.T) {
 	}{
 		{
 			"nothing", func(l *slog.Logger) { l.Info("Project deleted") },
-			event{Action: "Project deleted", Outcome: auditstream.OutcomeUnknown, Actor: auditstream.Actor{ID: "program"}}, "[]",
+			event{Action: "Project deleted", Outcome: auditstream.OutcomeUnknown, Actor: auditstream.Actor{ID: "program"}},
+			"[]",
 		},
 		{
 			"dotted names",
@@ -97,11 +98,13 @@ func TestParts(t *testing.T) {
 		},
 		{
 			"outcomes", func(l *slog.Logger) { l.Info("m", "outcome", true, "a", 1) },
-			event{Action: "m", Outcome: auditstream.OutcomeSuccess, Actor: auditstream.Actor{ID: "program"}}, "[a=1]",
+			event{Action: "m", Outcome: auditstream.OutcomeSuccess, Actor: auditstream.Actor{ID: "program"}},
+			"[a=1]",
 		},
 		{
 			"failure", func(l *slog.Logger) { l.Info("m", "outcome", "FAILURE", "outcome", false) },
-			event{Action: "m", Outcome: auditstream.OutcomeFailure, Actor: auditstream.Actor{ID: "program"}}, "[]",
+			event{Action: "m", Outcome: auditstream.OutcomeFailure, Actor: auditstream.Actor{ID: "program"}},
+			"[]",
 		},
 		{
 			"a LogValuer as an actor", func(l *slog.Logger) { l.Info("m", "actor", user{"u-1", "Alice"}, "owner", user{"u-2", "Bob"}) },
@@ -110,7 +113,8 @@ func TestParts(t *testing.T) {
 		},
 		{
 			"an actor without an id", func(l *slog.Logger) { l.Info("m", "actor.name", "Mallory", "actor.type", "user") },
-			event{Action: "m", Actor: auditstream.Actor{ID: "program"}}, "[actor.type=user actor.name=Mallory]",
+			event{Action: "m", Actor: auditstream.Actor{ID: "program"}},
+			"[actor.type=user actor.name=Mallory]",
 		},
 		{
 			"several targets",
@@ -120,7 +124,8 @@ func TestParts(t *testing.T) {
 			},
 			event{Action: "m", Actor: alice, Targets: []auditstream.Target{
 				{ID: "t-1", Name: "One"}, {ID: "t-2"}, {ID: "t-3"}, {ID: "t-4"}, {ID: "t-5"},
-			}}, "[]",
+			}},
+			"[]",
 		},
 		{
 			"changes as a group",
@@ -130,13 +135,15 @@ func TestParts(t *testing.T) {
 			},
 			event{Action: "m", Actor: auditstream.Actor{ID: "program"}, Changes: []auditstream.Change{
 				{Path: "name", Before: "a", After: "b"}, {Path: "role", After: int64(1)},
-			}}, "[changes=[odd=[was=1] text=x]]",
+			}},
+			"[changes=[odd=[was=1] text=x]]",
 		},
 		{
 			"one change", func(l *slog.Logger) { l.Info("m", "changes", auditstream.Change{Path: "p", After: true}) },
 			event{
 				Action: "m", Actor: auditstream.Actor{ID: "program"}, Changes: []auditstream.Change{{Path: "p", After: true}},
-			}, "[]",
+			},
+			"[]",
 		},
 		{
 			"With and WithGroup",
@@ -147,11 +154,13 @@ func TestParts(t *testing.T) {
 			event{
 				Action: "second", Actor: auditstream.Actor{ID: "u-1", Name: "Alice"},
 				Targets: []auditstream.Target{{ID: "t-1"}, {ID: "t-2"}},
-			}, "[a=1 g=[b=2]]",
+			},
+			"[a=1 g=[b=2]]",
 		},
 		{
 			"keys that are not there", func(l *slog.Logger) { l.Info("m", "", 1, slog.Group("g", slog.Int("", 2))) },
-			event{Action: "m", Actor: auditstream.Actor{ID: "program"}}, "[!BADKEY=1 g=[!BADKEY=2]]",
+			event{Action: "m", Actor: auditstream.Actor{ID: "program"}},
+			"[!BADKEY=1 g=[!BADKEY=2]]",
 		},
 		{
 			"groups that are not there",
@@ -159,7 +168,8 @@ func TestParts(t *testing.T) {
 				l.Info("m", slog.Group("g", slog.Any("h", valuer{slog.GroupValue()}), slog.Group("", "a", 1), slog.Any("", nil),
 					slog.Any("", valuer{slog.GroupValue(slog.Int("b", 2))}), "c", valuer{slog.IntValue(3)}))
 			},
-			event{Action: "m", Actor: auditstream.Actor{ID: "program"}}, "[g=[a=1 b=2 c=3]]",
+			event{Action: "m", Actor: auditstream.Actor{ID: "program"}},
+			"[g=[a=1 b=2 c=3]]",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

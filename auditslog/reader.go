@@ -38,8 +38,9 @@ var readers = sync.Pool{New: func() any { return new(reader) }}
 func (rd *reader) start(h *Handler) {
 	rd.keys, rd.marker = h.opts.Keys, h.opts.Marker
 	rd.parts = h.parts
-	rd.parts.targets = append(rd.targets[:0], h.parts.targets...)
-	rd.parts.changes = append(rd.changes[:0], h.parts.changes...)
+	rd.targets = append(rd.targets[:0], h.parts.targets...)
+	rd.changes = append(rd.changes[:0], h.parts.changes...)
+	rd.parts.targets, rd.parts.changes = rd.targets, rd.changes
 	rd.attrs = append(rd.attrs[:0], h.groups[len(h.groups)-1].attrs...)
 	rd.arena = rd.arena[:0]
 }
@@ -116,12 +117,12 @@ func (rd *reader) group(a slog.Attr, read func(slog.Attr) (slog.Attr, bool)) (re
 // part reads a, whose value is resolved, if it is a part of the event, and returns what that leaves of it, if anything.
 func (rd *reader) part(a slog.Attr) (rest slog.Attr, ok bool) {
 	p, k := &rd.parts, &rd.keys
-	switch {
-	case a.Key == k.Action:
+	switch a.Key {
+	case k.Action:
 		return a, !setText(&p.action, a.Value)
-	case a.Key == k.Outcome:
+	case k.Outcome:
 		return a, !setOutcome(&p.outcome, a.Value)
-	case a.Key == k.Changes:
+	case k.Changes:
 		return rd.composed(a, "", p.addChanges, p.changePart)
 	}
 	if member, ok := within(a.Key, k.Actor); ok {
