@@ -64,7 +64,8 @@ func (enc *Encoder) charge(n int) bool {
 // text writes s without a tag, invalid UTF-8 replaced. It reports false when it would pass the limit, as given or as
 // repaired; the first check comes before anything is read, so that a gigabyte costs nothing.
 //
-// Nearly every string is short and ASCII: those are checked by the words in which they are copied, without a call.
+// Nearly every string is short and ASCII: those are checked by the words in which they are copied, without a call. Words
+// may overlap: what a loop to the very end would cost is the branch that nobody can predict.
 func (enc *Encoder) text(s string) bool {
 	if len(s) > enc.room() {
 		return false
@@ -75,20 +76,27 @@ func (enc *Encoder) text(s string) bool {
 	}
 	enc.buf = enc.buf[:at+1+len(s)]
 	enc.buf[at] = byte(len(s)) //nolint:gosec // below 0x80
-	dst := enc.buf[at+1:][:len(s)]
+	n := len(s)
+	dst := enc.buf[at+1:][:n]
 	var bits uint64
-	if len(s) < 8 {
-		for i := range len(s) {
+	switch {
+	case n >= 8:
+		bits = move(dst, s, 0) | move(dst, s, n-8)
+		if n > 16 {
+			bits |= move(dst, s, 8) | move(dst, s, n-16)
+		}
+		for i := 16; i < n-16; i += 8 {
+			bits |= move(dst, s, i)
+		}
+	case n >= 4:
+		first, last := halfWord(s), halfWord(s[n-4:])
+		binary.LittleEndian.PutUint32(dst, first)
+		binary.LittleEndian.PutUint32(dst[n-4:], last)
+		bits = uint64(first | last)
+	default:
+		for i := range n {
 			dst[i] = s[i]
 			bits |= uint64(s[i])
-		}
-	} else {
-		bits = word(s[len(s)-8:])
-		binary.LittleEndian.PutUint64(dst[len(s)-8:], bits)
-		for i := 0; i < len(s)-8; i += 8 {
-			w := word(s[i:])
-			binary.LittleEndian.PutUint64(dst[i:], w)
-			bits |= w
 		}
 	}
 	if bits&highBits != 0 {
@@ -97,6 +105,13 @@ func (enc *Encoder) text(s string) bool {
 	}
 	enc.size += len(s)
 	return true
+}
+
+// move copies the word of s at i to the same place of dst, and returns it.
+func move(dst []byte, s string, i int) uint64 {
+	w := word(s[i:])
+	binary.LittleEndian.PutUint64(dst[i:], w)
+	return w
 }
 
 // anyText is text for strings of any length and content that are known to fit as given.
