@@ -73,13 +73,15 @@ func (e *panicError) Error() string { return "auditstream: the sink panicked (" 
 func (s *Stream) begin() *attempt {
 	events, bytes := s.cfg.BatchEvents, s.batchBytes()
 	if part := s.split.part(s.queue); part > 0 {
-		events, bytes = min(part, s.cfg.BatchEvents), s.cfg.BatchBytes // older batches may have come back since
+		events, bytes = min(part, events), s.cfg.BatchBytes // older batches may have come back since
 	}
 	lease, ok := s.queue.Lease(events, bytes)
 	if !ok {
 		return nil
 	}
-	s.pace.urgent = false
+	if s.pace.urgent {
+		s.pace.urgent, s.pace.asked = false, time.Time{}
+	}
 	s.worker.departure = time.Time{}
 	a := s.newAttempt(lease)
 	s.attempts = append(s.attempts, a)

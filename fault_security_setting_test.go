@@ -64,7 +64,7 @@ func TestNoSettingTurnsVerificationOff(t *testing.T) {
 		})
 	}
 	slices.Sort(switches)
-	assert.Equal(t, []string{"AllowPlaintext", "StartPaused"}, slices.Compact(switches))
+	assert.Equal(t, []string{"Acknowledge", "AllowPlaintext", "StartPaused"}, slices.Compact(switches))
 }
 
 // owned are header names that the transport or the protocol writes, and names that are none.

@@ -585,3 +585,37 @@ func TestPartsAreNoLargerThanABatch(t *testing.T) {
 		assert.EqualValues(t, 8, s.Status().Totals.Delivered)
 	})
 }
+
+// What a destination asked for in one answer holds, whatever the answers to other batches are.
+func TestNoAnswerCutsShortWhatTheDestinationAskedFor(t *testing.T) {
+	for name, answer := range map[string]reply{
+		"taken":              {2, nil},
+		"failed":             {0, errFake},
+		"blocked":            {0, sink.Block(errFake)},
+		"refused as a whole": {0, sink.Split(errFake)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newParallel(2)
+				s := inFlight(t, pairs(2), p, 4)
+				p.reply(t, "e1", 0, errFake)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				require.Equal(t, []string{"e1", "e3"}, p.running())
+				p.reply(t, "e3", 0, sink.Retry(errFake, 5*time.Minute))
+				p.reply(t, "e1", answer.n, answer.err)
+				time.Sleep(5*time.Minute - time.Nanosecond)
+				synctest.Wait()
+				assert.Empty(t, p.running())
+				time.Sleep(time.Nanosecond)
+				synctest.Wait()
+				assert.NotEmpty(t, p.running())
+				p.answer(accept)
+				for _, id := range p.running() {
+					p.reply(t, id, 2, nil)
+				}
+				require.NoError(t, s.Flush(t.Context()))
+			})
+		})
+	}
+}

@@ -118,7 +118,7 @@ func (s *Stream) rejection(lease queue.Lease, r ruling) Rejection {
 
 // recover ends a streak of failures.
 func (s *Stream) recover() {
-	s.pace.reset()
+	s.pace.recover()
 	s.outlet.panicked = false
 	s.transition(s.state, ConditionHealthy, nil)
 }

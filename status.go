@@ -125,7 +125,7 @@ func (s *Stream) snapshot() Status {
 		status.Destination = s.outlet.name
 	}
 	if s.state == StateEnabled && s.condition != ConditionHealthy && s.vacant() && s.queue.Len() > 0 {
-		status.NextAttempt = s.pace.notBefore
+		status.NextAttempt = s.pace.due()
 	}
 	if rec, ok := s.queue.Oldest(); ok {
 		status.Queue.Oldest = record.ObservedTime(rec)

@@ -185,34 +185,47 @@ type pace struct {
 	round     int       // how many failures there have been since the destination was configured or deleted
 	failures  int       // in a row
 	notBefore time.Time // the end of a backoff; zero means at once
+	asked     time.Time // the end of the wait that the destination asked for
 	urgent    bool      // Flush and Shutdown: the next attempt starts whatever the backoff
 	hurry     uint64    // events up to this sequence number do not wait for company
 }
 
 // reset ends a backoff and forgets the failures that led to it.
-func (p *pace) reset() { p.failures, p.notBefore = 0, time.Time{} }
+func (p *pace) reset() { p.failures, p.notBefore, p.asked = 0, time.Time{}, time.Time{} }
+
+// recover is reset by the destination itself: what it asked for in another answer holds.
+func (p *pace) recover() { p.failures, p.notBefore = 0, time.Time{} }
+
+// due is when the next attempt may start.
+func (p *pace) due() time.Time {
+	if p.asked.After(p.notBefore) {
+		return p.asked
+	}
+	return p.notBefore
+}
 
 // press makes the next attempt start at once, for every event up to a sequence number.
 func (p *pace) press(through uint64) { p.urgent, p.hurry = true, through }
 
 // wait returns how long the backoff still lasts.
 func (p *pace) wait(now time.Time) time.Duration {
-	if p.urgent || p.notBefore.IsZero() {
+	if p.urgent || p.due().IsZero() {
 		return 0
 	}
-	return max(p.notBefore.Sub(now), 0)
+	return max(p.due().Sub(now), 0)
 }
 
 // backOff sets the wait after a failed attempt: growing with the failures in a row, and no less than what the
 // destination asked for.
 func (p *pace) backOff(cfg *Config, now time.Time, after time.Duration) {
-	wait := retry.Backoff(cfg.RetryMin, cfg.RetryMax, p.failures)
-	p.fail(now.Add(max(wait, retry.ClampAfter(after))))
+	p.fail(now.Add(retry.Backoff(cfg.RetryMin, cfg.RetryMax, p.failures)))
+	p.extend(now, after)
 }
 
 // probe sets the wait of a blocked stream.
 func (p *pace) probe(cfg *Config, now time.Time, after time.Duration) {
-	p.fail(now.Add(max(retry.Probe(cfg.RetryMax), retry.ClampAfter(after))))
+	p.fail(now.Add(retry.Probe(cfg.RetryMax)))
+	p.extend(now, after)
 }
 
 // fail begins the next round.
@@ -224,7 +237,7 @@ func (p *pace) fail(notBefore time.Time) {
 
 // extend honours what the destination asked for in an answer that says nothing else.
 func (p *pace) extend(now time.Time, after time.Duration) {
-	if asked := now.Add(retry.ClampAfter(after)); after > 0 && asked.After(p.notBefore) {
-		p.notBefore = asked
+	if asked := now.Add(retry.ClampAfter(after)); after > 0 && asked.After(p.asked) {
+		p.asked = asked
 	}
 }
