@@ -19,14 +19,16 @@ import (
 )
 
 // watch is what is known about the calls that have returned, and about the attempts on every sink. After Pause, Delete
-// or Configure has returned, one attempt may still enter its sink: the one whose last look at the state, under the
-// stream's lock, came before the call. Nothing else may.
+// or Configure has returned, some attempts may still enter their sink: those whose last look at the state, under the
+// stream's lock, came before the call, at most as many as may be in flight. Nothing else may.
 type watch struct {
+	inFlight int
+
 	mu       sync.Mutex
-	paused   bool                      // Pause has returned
-	deleted  bool                      // Delete has returned
-	current  int                       // the sink of the last Configure that has returned
-	inside   map[*watched]func() error // the attempts in progress, each with the Err of its context
+	paused   bool             // Pause has returned
+	deleted  bool             // Delete has returned
+	current  int              // the sink of the last Configure that has returned
+	inside   map[*inside]bool // the attempts in progress
 	entries  []entry
 	late     int // entries that a returned call should have kept out, since that call
 	lateAll  int
@@ -34,7 +36,13 @@ type watch struct {
 	problems []string
 }
 
-func newWatch() *watch { return &watch{inside: make(map[*watched]func() error)} }
+func newWatch(inFlight int) *watch { return &watch{inFlight: inFlight, inside: make(map[*inside]bool)} }
+
+// inside is an attempt in progress.
+type inside struct {
+	sink *watched
+	ctx  context.Context
+}
 
 // entry is one call of Deliver.
 type entry struct {
@@ -78,9 +86,9 @@ func (w *watch) closed() bool {
 // expectEnded notes a problem if the context of an attempt in progress has not ended, on any sink but the given one. It
 // is called with the lock held.
 func (w *watch) expectEnded(but int, after string) {
-	for d, ended := range w.inside {
-		if d.number != but && ended() == nil {
-			w.problem("an attempt on sink %d goes on after %s", d.number, after)
+	for a := range w.inside {
+		if a.sink.number != but && a.ctx.Err() == nil {
+			w.problem("an attempt on sink %d goes on after %s", a.sink.number, after)
 		}
 	}
 }
@@ -91,8 +99,11 @@ type watched struct {
 	number int
 	answer answerFunc
 
+	calls  int  // that run; guarded by w.mu
 	closed bool // guarded by w.mu
 }
+
+func (d *watched) MaxInFlight() int { return d.w.inFlight }
 
 func (d *watched) String() string { return "watched" }
 
@@ -106,8 +117,8 @@ func (d *watched) Open() (sink.Sink, error) {
 func (d *watched) Close() error {
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
-	if inside := d.w.inside[d] != nil; inside || d.closed {
-		d.w.problem("sink %d closed while inside: %t, closed: %t", d.number, inside, d.closed)
+	if d.calls > 0 || d.closed {
+		d.w.problem("sink %d closed while inside: %d, closed: %t", d.number, d.calls, d.closed)
 	}
 	d.closed = true
 	d.w.open--
@@ -115,8 +126,9 @@ func (d *watched) Close() error {
 }
 
 func (d *watched) Deliver(ctx context.Context, batch []sink.Event) (int, error) {
-	if d.enter(ctx) {
-		// It is the one that may, and its context ends, by Delete at once, by an edit after its grace.
+	self := &inside{d, ctx}
+	if d.enter(self) {
+		// It is one of those that may, and its context ends, by Delete at once, by an edit after its grace.
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Minute):
@@ -126,19 +138,21 @@ func (d *watched) Deliver(ctx context.Context, batch []sink.Event) (int, error) 
 	n, err := d.answer(ctx, len(batch))
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
-	delete(d.w.inside, d)
+	delete(d.w.inside, self)
+	d.calls--
 	return n, err
 }
 
 // enter notes an attempt, and reports whether its context is to end.
-func (d *watched) enter(ctx context.Context) (ends bool) {
+func (d *watched) enter(self *inside) (ends bool) {
 	w := d.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if inside := w.inside[d] != nil; inside || d.closed {
-		w.problem("sink %d entered while inside: %t, closed: %t", d.number, inside, d.closed)
+	if d.calls == w.inFlight || d.closed {
+		w.problem("sink %d entered while inside: %d, closed: %t", d.number, d.calls, d.closed)
 	}
-	w.inside[d] = ctx.Err
+	d.calls++
+	w.inside[self] = true
 	replaced := d.number < w.current
 	late := w.paused || w.deleted || replaced
 	w.entries = append(w.entries, entry{sink: d.number, late: late})
@@ -146,10 +160,10 @@ func (d *watched) enter(ctx context.Context) (ends bool) {
 		return false
 	}
 	w.lateAll++
-	if w.late++; w.late > 1 {
+	if w.late++; w.late > w.inFlight {
 		w.problem("attempt %d on sink %d after the call", w.late, d.number)
 	}
-	if w.deleted && ctx.Err() == nil {
+	if w.deleted && self.ctx.Err() == nil {
 		w.problem("an attempt on sink %d after Delete, in a context that has not ended", d.number)
 	}
 	return replaced && !w.paused
@@ -206,22 +220,29 @@ func publishUntil(stream *auditstream.Stream, done <-chan struct{}) {
 // TestNoAttemptStartsAfterTheCall lets publishers, a worker and an administrator run at once, and looks at every attempt
 // that enters a sink after a call that should have kept it out.
 func TestNoAttemptStartsAfterTheCall(t *testing.T) {
+	for _, inFlight := range []int{1, 3} {
+		t.Run(fmt.Sprint(inFlight, " in flight"), func(t *testing.T) { noAttemptStarts(t, inFlight) })
+	}
+}
+
+func noAttemptStarts(t *testing.T, inFlight int) {
+	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4 * runtime.NumCPU()))
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	stream, err := auditstream.New(auditstream.Config{
-		QueueEvents: 256, BatchEvents: 8, BatchDelay: 1, RetryMin: 1, RetryMax: 1,
+		QueueEvents: 256, BatchEvents: 8, InFlight: inFlight, BatchDelay: 1, RetryMin: 1, RetryMax: 1,
 	})
 	require.NoError(t, err)
-	w := newWatch()
+	w := newWatch(inFlight)
 	done := make(chan struct{})
 	var publishers sync.WaitGroup
 	for range 3 {
 		publishers.Go(func() { publishUntil(stream, done) })
 	}
 	a := &administrator{t: t, stream: stream, watch: w, answer: someTaken}
-	const calls = 20_000
+	const calls = 12_000
 	for range calls {
 		a.call(random.IntN(100))
 		for range random.IntN(30) {
@@ -243,6 +264,13 @@ func TestNoAttemptStartsAfterTheCall(t *testing.T) {
 // TestNoAttemptStartsAfterTheCallInTime is the same with time that passes: when everything that a call found in progress
 // has come to rest, no attempt at all follows, however long one waits.
 func TestNoAttemptStartsAfterTheCallInTime(t *testing.T) {
+	for _, inFlight := range []int{1, 3} {
+		t.Run(fmt.Sprint(inFlight, " in flight"), func(t *testing.T) { noAttemptStartsInTime(t, inFlight) })
+	}
+}
+
+func noAttemptStartsInTime(t *testing.T, inFlight int) {
+	t.Helper()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -259,12 +287,14 @@ func TestNoAttemptStartsAfterTheCallInTime(t *testing.T) {
 		func(context.Context, int) (int, error) { return 0, sink.Block(errFake) },
 	}
 	synctest.Test(t, func(t *testing.T) {
-		stream, err := auditstream.New(auditstream.Config{QueueEvents: 64, BatchEvents: 4, AttemptTimeout: 10 * time.Second})
+		stream, err := auditstream.New(auditstream.Config{
+			QueueEvents: 64, BatchEvents: 4, InFlight: inFlight, AttemptTimeout: 10 * time.Second,
+		})
 		require.NoError(t, err)
-		w := newWatch()
+		w := newWatch(inFlight)
 		a := &administrator{t: t, stream: stream, watch: w}
-		for range 2000 {
-			for range random.IntN(6) {
+		for range 1200 {
+			for range random.IntN(6 * inFlight) {
 				_ = stream.Publish(auditstream.Event{Action: "a", Actor: auditstream.Actor{ID: "b"}})
 			}
 			time.Sleep(time.Duration(random.Int64N(int64(400 * time.Millisecond))))
@@ -299,7 +329,7 @@ func TestAnAttemptInTheMakingIsCalledOff(t *testing.T) {
 	for name, call := range map[string]func(*auditstream.Stream) error{
 		"Pause":     (*auditstream.Stream).Pause,
 		"Delete":    (*auditstream.Stream).Delete,
-		"Configure": func(s *auditstream.Stream) error { return s.Configure(&watched{w: newWatch(), answer: taken}) },
+		"Configure": func(s *auditstream.Stream) error { return s.Configure(&watched{w: newWatch(1), answer: taken}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			// The call is made while the batch is decoded, unless this goroutine is kept from running for as long as
@@ -334,7 +364,7 @@ func callOff(t *testing.T, call func(*auditstream.Stream) error) (missed, late b
 			QueueEvents: events, BatchEvents: events, BatchBytes: 32 << 20, RetryMin: time.Hour, RetryMax: time.Hour,
 		})
 		require.NoError(t, err)
-		w := newWatch()
+		w := newWatch(1)
 		fail := func(context.Context, int) (int, error) { return 0, errFake }
 		require.NoError(t, stream.Configure(&watched{w: w, answer: fail}))
 		for range events {

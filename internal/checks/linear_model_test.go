@@ -3,10 +3,13 @@ package checks
 import (
 	"errors"
 	"fmt"
+	"math/bits"
+	"slices"
 
 	"github.com/anishathalye/porcupine"
 
 	"github.com/auditstream/auditstream"
+	"github.com/auditstream/auditstream/sink"
 )
 
 // The operations of a history. All but the last two are calls of the Stream; Shutdown is two of them.
@@ -24,7 +27,8 @@ const (
 	// the sink was free and the call.
 	opAttempt = "attempt"
 
-	// opSettle is the answer's way into the ledger, at some time between Deliver's return and the next attempt.
+	// opSettle is the answer's way into the ledger, at some time between Deliver's return and the moment when the places
+	// of all that may be in progress are taken by others.
 	opSettle = "settle"
 )
 
@@ -34,8 +38,7 @@ type input struct {
 	id      string // of the event of Publish
 	sink    int64  // of Configure and of an attempt
 	attempt int    // number, from 1
-	first   uint64 // sequence number of an attempt's first event
-	size    int    // events of an attempt
+	events  set    // of an attempt
 }
 
 // output is what came of it.
@@ -49,13 +52,45 @@ type output struct {
 	answered int // events answered for by an attempt
 }
 
+// set is a set of sequence numbers up to 64.
+type set uint64
+
+// lowest returns the n lowest numbers of s, or all if there are fewer.
+func (s set) lowest(n int) (low set) {
+	for ; n > 0 && s != 0; n-- {
+		one := s & -s
+		low, s = low|one, s&^one
+	}
+	return low
+}
+
+func (s set) len() int { return bits.OnesCount64(uint64(s)) }
+
+// setOf returns the set of the events' numbers.
+func setOf(events []sink.Event) (s set) {
+	for _, e := range events {
+		s |= 1 << (e.Sequence - 1)
+	}
+	return s
+}
+
+// progress is an attempt that has begun and not been settled.
+type progress struct {
+	attempt int // 0: none
+	events  set
+}
+
+// maxInFlight is how many attempts can be in progress in a history.
+const maxInFlight = 3
+
 // machine is the Stream as a sequential state machine. It is compared by ==.
 type machine struct {
 	state   auditstream.State
 	closing bool // Shutdown has begun
 	closed  bool // and ended
 	sink    int64
-	attempt int // the one in progress; 0 if none
+	flight  [maxInFlight]progress // by number of the attempt, those that are none at the end
+	pending set                   // with DropOldest it is not known, but how many
 	left    int
 	totals  auditstream.Totals
 }
@@ -98,7 +133,7 @@ func describe(in input, out output) string {
 	case opEnd:
 		return fmt.Sprintf("%s: %d left", in.op, out.left)
 	case opAttempt:
-		return fmt.Sprintf("%s %d on sink %d: %d from %d", in.op, in.attempt, in.sink, in.size, in.first)
+		return fmt.Sprintf("%s %d on sink %d: %b", in.op, in.attempt, in.sink, in.events)
 	case opSettle:
 		return fmt.Sprintf("%s %d: %d", in.op, in.attempt, out.answered)
 	}
@@ -162,11 +197,12 @@ func (m *machine) publish(cfg *auditstream.Config, out output) bool {
 			t.RefusedFull++
 			return out.err == auditstream.ErrQueueFull //nolint:errorlint // plain has unwrapped it.
 		}
-		// Batches are smaller than the queue, so there is always one to drop that no attempt has.
+		// All batches in flight are smaller than the queue, so there is always one to drop that no attempt has.
 		t.Pending--
 		t.Discarded++
 		t.DiscardedOverflow++
 	}
+	m.pending |= 1 << t.Accepted
 	t.Accepted++
 	t.Pending++
 	return out.err == nil && (out.number == 0 || out.number == t.Accepted)
@@ -202,11 +238,11 @@ func (m *machine) move(to auditstream.State, out output) bool {
 	return out.err == want //nolint:errorlint // plain has unwrapped it.
 }
 
-// discard empties the queue and ends the attempt in progress.
+// discard empties the queue and ends the attempts in progress.
 func (m *machine) discard() uint64 {
 	n := m.totals.Pending
 	m.totals.Discarded += n
-	m.totals.Pending, m.attempt = 0, 0
+	m.totals.Pending, m.pending, m.flight = 0, 0, [maxInFlight]progress{}
 	return n
 }
 
@@ -220,27 +256,44 @@ func (m *machine) end(out output) bool {
 	return m.closing && out.left == m.left
 }
 
+// leased returns the events of the attempts in progress, and how many attempts there are.
+func (m *machine) leased() (events set, attempts int) {
+	for attempts < maxInFlight && m.flight[attempts].attempt != 0 {
+		events |= m.flight[attempts].events
+		attempts++
+	}
+	return events, attempts
+}
+
 // begin is the last look before an attempt: it starts on the sink that is the stream's own, while the stream is enabled
-// and nothing else is in progress, with the oldest events.
+// and there is a place for it, with events that nobody else has: the oldest, if it is alone. (Beside others it need not
+// be: an attempt that is called off at the last look has had its events until then.)
 func (m *machine) begin(cfg *auditstream.Config, in input) bool {
-	t := &m.totals
-	if m.state != auditstream.StateEnabled || m.closed || m.attempt != 0 || m.sink != in.sink ||
-		in.size > cfg.BatchEvents || in.size > int(t.Pending) {
+	leased, attempts := m.leased()
+	if m.state != auditstream.StateEnabled || m.closed || attempts == cfg.InFlight || m.sink != in.sink ||
+		in.events.len() > cfg.BatchEvents || in.events.len() > int(m.totals.Pending)-leased.len() || in.events&leased != 0 {
 		return false
 	}
-	if cfg.Overflow != auditstream.DropOldest && in.first != t.Accepted-t.Pending+1 {
-		return false
+	if cfg.Overflow != auditstream.DropOldest {
+		if in.events&^m.pending != 0 || cfg.InFlight == 1 && in.events != m.pending.lowest(in.events.len()) {
+			return false
+		}
 	}
-	m.attempt = in.attempt
+	m.flight[attempts] = progress{in.attempt, in.events}
+	slices.SortFunc(m.flight[:attempts+1], func(a, b progress) int { return a.attempt - b.attempt })
 	return true
 }
 
 // settle counts the answer to an attempt, unless Delete or Shutdown has ended it.
 func (m *machine) settle(in input, out output) bool {
-	if m.attempt == in.attempt {
-		m.totals.Delivered += uint64(out.answered)
-		m.totals.Pending -= uint64(out.answered)
-		m.attempt = 0
+	i := slices.IndexFunc(m.flight[:], func(p progress) bool { return p.attempt == in.attempt })
+	if i < 0 {
+		return true
 	}
+	m.totals.Delivered += uint64(out.answered)
+	m.totals.Pending -= uint64(out.answered)
+	m.pending &^= m.flight[i].events.lowest(out.answered)
+	copy(m.flight[i:], m.flight[i+1:])
+	m.flight[maxInFlight-1] = progress{}
 	return true
 }

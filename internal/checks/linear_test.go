@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,11 +52,20 @@ func TestCallsAreLinearizable(t *testing.T) {
 		"a silent destination, refused while paused": {
 			auditstream.Config{QueueEvents: 2, BatchEvents: 1, WhilePaused: auditstream.Refuse}, untilDone,
 		},
+		"three in flight":              {auditstream.Config{QueueEvents: 6, BatchEvents: 2, InFlight: 3}, slowly(taken)},
+		"three in flight, some failed": {auditstream.Config{QueueEvents: 5, BatchEvents: 1, InFlight: 3}, slowly(someTaken)},
+		"three in flight, oldest dropped": {
+			auditstream.Config{QueueEvents: 4, BatchEvents: 1, InFlight: 3, Overflow: auditstream.DropOldest}, slowly(taken),
+		},
+		"three in flight at a silent destination": {
+			auditstream.Config{QueueEvents: 4, BatchEvents: 1, InFlight: 3, WhilePaused: auditstream.Refuse}, untilDone,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			tt.cfg.BatchDelay, tt.cfg.RetryMin, tt.cfg.RetryMax = 1, 1, 1
-			operations, slow := 0, 0
+			tt.cfg.InFlight = max(tt.cfg.InFlight, 1) // as the model reads it
+			operations, slow, most := 0, 0, 0
 			for range histories {
 				began := time.Now()
 				h := newHistory(t, tt.cfg, tt.answer)
@@ -66,9 +76,10 @@ func TestCallsAreLinearizable(t *testing.T) {
 					continue
 				}
 				operations += len(h.operations)
+				most = max(most, h.most)
 				requireLinearizable(t, tt.cfg, h.operations)
 			}
-			t.Logf("%d operations in %d histories", operations, histories-slow)
+			t.Logf("%d operations in %d histories, %d calls at once", operations, histories-slow, most)
 		})
 	}
 }
@@ -108,16 +119,19 @@ type history struct {
 	operations []porcupine.Operation
 	attempts   []*tried
 	numbers    map[string]uint64 // sequence numbers of events, as far as anybody has seen them
+	most       int               // calls of one sink at once
 	problems   []string
 }
 
 // tried is an attempt as its sink saw it.
 type tried struct {
 	sink              int64
-	since             int64 // it began after this: the sink was opened, or had returned from the attempt before
-	entered, returned int64
-	first             uint64
-	size, answered    int
+	since             int64 // it began after this: the sink was opened, or there was a place for another call
+	entered, returned int64 // returned is 0 while it is inside
+	settled           int64 // before this; 0: before the end
+	ctx               context.Context
+	events            set
+	answered          int
 }
 
 // answerFunc is what a sink says to a batch of events.
@@ -131,6 +145,16 @@ func someTaken(_ context.Context, n int) (int, error) {
 		return k, errFake
 	}
 	return n, nil
+}
+
+// slowly lets others run before it answers.
+func slowly(answer answerFunc) answerFunc {
+	return func(ctx context.Context, n int) (int, error) {
+		for range rand.IntN(20) {
+			runtime.Gosched()
+		}
+		return answer(ctx, n)
+	}
 }
 
 func untilDone(ctx context.Context, _ int) (int, error) {
@@ -288,21 +312,34 @@ func (h *history) complete() {
 	}
 	end := h.clock.Add(1)
 	for number, a := range h.attempts {
-		attempt := input{op: opAttempt, attempt: number + 1, sink: a.sink, first: a.first, size: a.size}
+		attempt := input{op: opAttempt, attempt: number + 1, sink: a.sink, events: a.events}
 		h.operations = append(h.operations, porcupine.Operation{
 			ClientId: clients, Input: attempt, Call: a.since, Output: output{}, Return: a.entered,
 		})
-		settled := end
-		for _, next := range h.attempts {
-			if next.entered > a.returned {
-				// Before the worker begins another, it has settled this one, or somebody else has ended it.
-				settled = min(settled, next.entered)
-			}
-		}
 		h.operations = append(h.operations, porcupine.Operation{
 			ClientId: clients, Input: input{op: opSettle, attempt: number + 1}, Call: a.returned,
-			Output: output{answered: a.answered}, Return: settled,
+			Output: output{answered: a.answered}, Return: cmp.Or(a.settled, end),
 		})
+	}
+}
+
+// settle notes which attempts have been settled, or ended by somebody else, when another enters: those that have
+// returned, if all that may be in progress are inside. An attempt whose context has not ended is in progress since it
+// began. The one that enters was when it began, and all places but its own may have been empty then.
+func (h *history) settle() {
+	inside := 0
+	for _, a := range h.attempts {
+		if a.returned == 0 && a.ctx.Err() == nil {
+			inside++
+		}
+	}
+	if max(inside, 1) < h.cfg.InFlight {
+		return
+	}
+	for _, a := range h.attempts {
+		if a.returned != 0 && a.settled == 0 {
+			a.settled = h.clock.Load()
+		}
 	}
 }
 
@@ -310,12 +347,16 @@ func (h *history) complete() {
 type observed struct {
 	h      *history
 	number int64 // of the sink, from 1
-	since  int64 // opened, or returned from the last Deliver; guarded by h.mu
-	inside bool
+
+	// Guarded by h.mu.
+	since  int64 // opened, or returned from a Deliver when all places were taken
+	inside int
 	closed bool
 }
 
 func (o *observed) String() string { return "observed" }
+
+func (o *observed) MaxInFlight() int { return maxInFlight }
 
 func (o *observed) Open() (sink.Sink, error) {
 	o.number = o.h.opened.Add(1)
@@ -326,8 +367,8 @@ func (o *observed) Open() (sink.Sink, error) {
 func (o *observed) Close() error {
 	o.h.mu.Lock()
 	defer o.h.mu.Unlock()
-	if o.closed || o.inside {
-		o.h.problems = append(o.h.problems, fmt.Sprintf("closed; closed before: %t, inside: %t", o.closed, o.inside))
+	if o.closed || o.inside > 0 {
+		o.h.problems = append(o.h.problems, fmt.Sprintf("closed; closed before: %t, inside: %d", o.closed, o.inside))
 	}
 	o.closed = true
 	o.h.closed.Add(1)
@@ -335,28 +376,30 @@ func (o *observed) Close() error {
 }
 
 func (o *observed) Deliver(ctx context.Context, batch []sink.Event) (int, error) {
-	a := o.enter(batch)
+	a := o.enter(ctx, batch)
 	n, err := o.h.answer(ctx, len(batch))
 	o.h.mu.Lock()
 	defer o.h.mu.Unlock()
-	o.inside = false
 	a.answered = n
 	a.returned = o.h.clock.Add(1)
-	o.since = a.returned
+	if o.inside == o.h.cfg.InFlight {
+		o.since = a.returned
+	}
+	o.inside--
 	return n, err
 }
 
-func (o *observed) enter(batch []sink.Event) *tried {
+func (o *observed) enter(ctx context.Context, batch []sink.Event) *tried {
 	o.h.see(batch)
 	o.h.mu.Lock()
 	defer o.h.mu.Unlock()
-	if o.closed || o.inside {
-		o.h.problems = append(o.h.problems, fmt.Sprintf("called; closed: %t, inside: %t", o.closed, o.inside))
+	if o.closed || o.inside == o.h.cfg.InFlight {
+		o.h.problems = append(o.h.problems, fmt.Sprintf("called; closed: %t, inside: %d", o.closed, o.inside))
 	}
-	o.inside = true
-	a := &tried{
-		sink: o.number, since: o.since, entered: o.h.clock.Add(1), first: batch[0].Sequence, size: len(batch),
-	}
+	o.inside++
+	o.h.most = max(o.h.most, o.inside)
+	a := &tried{sink: o.number, since: o.since, entered: o.h.clock.Add(1), ctx: ctx, events: setOf(batch)}
 	o.h.attempts = append(o.h.attempts, a)
+	o.h.settle()
 	return a
 }
