@@ -183,13 +183,13 @@ func (a *acks) isDisabled() bool {
 	return a.disabled
 }
 
-// full notes that Splunk has no room for more acknowledgements on a channel, or soon will not. With others outstanding,
-// they are asked for, which makes room. Otherwise it holds such as nobody asks for any more: a new channel is empty, and
+// full notes that Splunk has no room for more acknowledgements on a channel, or soon will not. Those that are outstanding
+// are asked for, which makes room. If none is waited for, it holds such as nobody asks for: a new channel is empty, and
 // Splunk drops the old one.
 func (a *acks) full(t ticket) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.off || t.channel.idle() {
+	if a.off {
 		t.channel.retired = true
 	} else {
 		a.hurry()
