@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/auditstream/auditstream/bench/internal/corpus"
@@ -63,7 +67,7 @@ func perEvent(of func(f *figures) time.Duration) func(f *figures) float64 {
 
 // compare runs every contender, round after round.
 func compare(ctx context.Context, p *plan, r *results) error {
-	all := contenders()
+	all := matching(contenders(), p.match)
 	if err := p.check(ctx, all); err != nil {
 		return err
 	}
@@ -90,6 +94,17 @@ func compare(ctx context.Context, p *plan, r *results) error {
 		}
 	}
 	return nil
+}
+
+// matching returns those whom a pattern asks for, with whom they are compared.
+func matching(all []contender, pattern *regexp.Regexp) []contender {
+	groups := make(map[string]bool)
+	for i := range all {
+		groups[all[i].group] = groups[all[i].group] || pattern.MatchString(all[i].key())
+	}
+	return slices.DeleteFunc(all, func(c contender) bool {
+		return !groups[c.group] || !c.reference && !pattern.MatchString(c.key())
+	})
 }
 
 // check runs every contender once against a server that looks into everything: what is lost, repeated or cut there does
@@ -129,6 +144,10 @@ func (p *plan) play(ctx context.Context, c *contender, path string, n int, a ser
 		return nil, nil, err
 	}
 	j := job{Task: "round", Contender: c.key(), Corpus: path, Events: n, Server: a, Bodies: p.bodies(c.group)}
+	if p.profile != "" {
+		name := strings.NewReplacer(" / ", "--", "/", "-", " ", "-", ",", "", "'", "").Replace(c.key())
+		j.Profile = filepath.Join(p.profile, name+".pprof")
+	}
 	f := new(figures)
 	if err := runChild(ctx, j, f); err != nil {
 		return nil, nil, err

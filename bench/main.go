@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"time"
 )
 
@@ -55,6 +56,8 @@ type plan struct {
 	out     string
 	insert  string
 	only    string
+	match   *regexp.Regexp // names of contenders
+	profile string
 	scratch string // directory of its own, removed at the end
 	corpus  string // file of the events
 	began   time.Time
@@ -70,8 +73,14 @@ func parse(args []string) (*plan, error) {
 	flags.StringVar(&p.out, "out", ".", "directory for results.md and results.svg")
 	flags.StringVar(&p.insert, "insert", "", "file in which the results replace what is between the lines <!-- results --> and <!-- /results -->")
 	flags.StringVar(&p.only, "only", "", "one part alone: compare, pending, streams, roundtrips or idle")
+	match := flags.String("match", "", "regular expression: of the contenders, only those whose group / name it matches, and whom they are compared with")
+	flags.StringVar(&p.profile, "profile", "", "directory for a CPU profile of each contender; it costs a little itself")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
+	}
+	var err error
+	if p.match, err = regexp.Compile(*match); err != nil {
+		return nil, fmt.Errorf("-match: %w", err)
 	}
 	if flags.NArg() > 0 || p.events < batchEvents || p.rounds < 1 {
 		return nil, fmt.Errorf("there are no arguments, at least %d events and one round", batchEvents)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -31,6 +32,7 @@ func TestParseRefuses(t *testing.T) {
 		"too few events":  {"-events", "10"},
 		"no round":        {"-rounds", "0"},
 		"an unknown part": {"-only", "everything"},
+		"a bad pattern":   {"-match", "("},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse(args)
@@ -62,6 +64,15 @@ func TestContenders(t *testing.T) {
 	}
 	_, err := contenderByKey("nobody")
 	assert.Error(t, err)
+}
+
+func TestMatching(t *testing.T) {
+	var keys []string
+	for _, c := range matching(contenders(), regexp.MustCompile("^Splunk / (splunk-hec-go|Collector)")) {
+		keys = append(keys, c.key())
+	}
+	assert.Equal(t, []string{"Splunk / auditstream", "Splunk / Collector's exporter", "Splunk / splunk-hec-go"}, keys)
+	assert.Len(t, matching(contenders(), regexp.MustCompile("")), len(contenders()))
 }
 
 func TestDrivers(t *testing.T) {

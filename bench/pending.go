@@ -63,7 +63,7 @@ func playPending(ctx context.Context, j *job) (any, error) {
 		return nil, err
 	}
 	result := &pending{Events: j.Events}
-	if result.Empty, err = publishToEmpty(events, j); err != nil {
+	if result.Empty, err = publishToEmpty(ctx, events, j); err != nil {
 		return nil, err
 	}
 	if _, err := order(ctx, j.Server, "dead"); err != nil {
@@ -102,9 +102,12 @@ func playPending(ctx context.Context, j *job) (any, error) {
 }
 
 // publishToEmpty publishes a tenth of the events to a stream whose destination takes them as they come.
-func publishToEmpty(events *corpus.Corpus, j *job) (time.Duration, error) {
+func publishToEmpty(ctx context.Context, events *corpus.Corpus, j *job) (time.Duration, error) {
 	o, err := newOurs(j, discarding{}, queueFor(j.Events))
 	if err != nil {
+		return 0, err
+	}
+	if err := warmUp(ctx, &contender{}, o, events, j.Events/tenths); err != nil {
 		return 0, err
 	}
 	return publishTimed(o, events, 0, j.Events/tenths)

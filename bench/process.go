@@ -32,6 +32,7 @@ type job struct {
 	Streams   int              `json:"streams,omitempty"`
 	Wait      float64          `json:"wait,omitempty"` // seconds
 	Bodies    string           `json:"bodies,omitempty"`
+	Profile   string           `json:"profile,omitempty"`
 	Server    server.Addresses `json:"server"`
 }
 

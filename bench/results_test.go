@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,7 +79,7 @@ func TestRatioIsOfEachRound(t *testing.T) {
 	fast := outcome{rounds: []figures{round(1*time.Millisecond, 1), round(3*time.Millisecond, 1), round(1*time.Millisecond, 1)}}
 	r := &results{}
 	assert.InDelta(t, 2, r.ratio(&slow, &fast, cpuOf), 1e-9)
-	assert.Zero(t, r.ratio(&slow, nil, cpuOf))
+	assert.True(t, math.IsNaN(r.ratio(&slow, nil, cpuOf)))
 }
 
 func TestVerdict(t *testing.T) {
@@ -97,6 +98,15 @@ func TestVerdict(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, test.goal.verdict()) })
+	}
+}
+
+func TestGoalsOfNobody(t *testing.T) {
+	r := sampleResults()
+	r.outcomes = r.outcomes[:1]
+	for _, g := range r.goals() {
+		assert.NotContains(t, g.what, "CPU against")
+		assert.NotContains(t, g.what, "Publish against Emit")
 	}
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -48,6 +50,17 @@ func measure(ctx context.Context, c *contender, j *job) (*figures, error) {
 	if err != nil {
 		return nil, err
 	}
+	total := j.Events
+	if c.warms {
+		if err := warmUp(ctx, c, s, events, j.Events); err != nil {
+			return nil, err
+		}
+		total += j.Events
+	}
+	stopProfile, err := startProfile(j.Profile)
+	if err != nil {
+		return nil, err
+	}
 	before := cost.Live()
 	peak := cost.WatchHeap()
 	mallocs := cost.Mallocs()
@@ -57,13 +70,43 @@ func measure(ctx context.Context, c *contender, j *job) (*figures, error) {
 	f.Publisher, err = publishAll(c, s, events, j.Events)
 	f.Looping = time.Since(start)
 	if err == nil {
-		err = s.finish(ctx, j.Events)
+		err = s.finish(ctx, total)
 	}
 
 	f.Wall, f.CPU = time.Since(start), cost.CPU()-cpu
 	f.Allocs = cost.Mallocs() - mallocs
 	f.Peak = max(peak.High(), before) - before
-	return f, err
+	return f, errors.Join(err, stopProfile())
+}
+
+// warmUp publishes everything once. After that the process has the memory that it works in: a new one gets each page
+// from the kernel when it is first written to, which takes longer than what is written.
+//
+// It is done where publishing is all that is measured. Those who ship spend more on other things, and some of them can be
+// asked only once whether everything was delivered.
+func warmUp(ctx context.Context, c *contender, s shipper, events *corpus.Corpus, n int) error {
+	if _, err := publishAll(c, s, events, n); err != nil {
+		return err
+	}
+	return s.finish(ctx, n)
+}
+
+// startProfile writes a CPU profile to a file until it is stopped, if there is to be one.
+func startProfile(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(path) //nolint:gosec // the user says where
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
 
 // publishAll publishes the first n events, on as many goroutines as the contender wants. It returns the CPU time of the

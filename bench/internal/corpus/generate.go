@@ -12,11 +12,15 @@ import (
 // A span is a part of the text.
 type span struct{ at, length uint32 }
 
+// inPool marks the beginning of a span that lies in the pool.
+const inPool = 1 << 31
+
 // A generator writes the text that events refer to.
 type generator struct {
 	random *rand.Rand
-	text   strings.Builder
-	pool   map[string]span // texts that occur again and again are kept once
+	text   strings.Builder // what is hardly met twice
+	pool   strings.Builder // what occurs again and again, once and close together: a processor's cache has it at hand
+	pooled map[string]span // in pool
 	block  []byte
 	line   []byte
 	uid    []byte
@@ -27,7 +31,7 @@ type generator struct {
 func Generate(n int, seed uint64) *Corpus {
 	g := &generator{
 		random: rand.New(rand.NewPCG(seed, 0x5eed)), //nolint:gosec // the same events in every run are the point
-		pool:   make(map[string]span),
+		pooled: make(map[string]span),
 	}
 	c := &Corpus{slots: make([]byte, n*slots*slotSize)}
 	micros := int64(0)
@@ -36,8 +40,30 @@ func Generate(n int, seed uint64) *Corpus {
 		g.block = c.slots[i*slots*slotSize:][:slots*slotSize]
 		g.event(micros)
 	}
-	c.text = g.text.String()
+	g.join(c)
 	return c
+}
+
+// join puts the texts behind the pool, and moves what refers to them.
+func (g *generator) join(c *Corpus) {
+	c.text = g.pool.String() + g.text.String()
+	shift := uint32(g.pool.Len()) //nolint:gosec // a corpus is far below 2 GB
+	for i := range c.Len() {
+		block := c.slots[i*slots*slotSize:][:slots*slotSize]
+		kinds := &families[number(block, slotFamily)].attributes
+		for slot := range slotFamily {
+			if slot >= slotAttributes && kinds[slot-slotAttributes].kind != Text {
+				continue
+			}
+			at := binary.LittleEndian.Uint32(block[slot*slotSize:])
+			if at&inPool != 0 {
+				at &^= inPool
+			} else {
+				at += shift
+			}
+			binary.LittleEndian.PutUint32(block[slot*slotSize:], at)
+		}
+	}
 }
 
 // event writes one event into the block.
@@ -47,23 +73,23 @@ func (g *generator) event(micros int64) {
 	g.setNumber(slotFamily, int64(kind))
 	g.setNumber(slotTime, micros)
 	g.set(slotID, g.fresh(g.uuid(micros)))
-	g.set(slotAction, g.pooled(pick(g, f.actions)))
-	g.set(slotOutcome, g.pooled(pick(g, outcomes)))
+	g.set(slotAction, g.common(pick(g, f.actions)))
+	g.set(slotOutcome, g.common(pick(g, outcomes)))
 
-	actor := g.random.IntN(4000)
+	actor := g.random.IntN(900)
 	role, name := pick(g, roles), personName(actor)
 	if role != "user" {
 		name = services[actor%len(services)] + " agent"
 	}
-	g.set(slotActorID, g.pooled(fmt.Sprintf("%ss-%d", role, 1000+actor)))
-	g.set(slotActorType, g.pooled(role))
-	g.set(slotActorName, g.pooled(name))
+	g.set(slotActorID, g.common(fmt.Sprintf("%ss-%d", role, 1000+actor)))
+	g.set(slotActorType, g.common(role))
+	g.set(slotActorName, g.common(name))
 
-	target := g.random.IntN(9000)
+	target := g.random.IntN(1500)
 	targetName := fmt.Sprintf("%s-%s-%d", services[target%len(services)], parts[target/7%len(parts)], target%23)
-	g.set(slotTargetID, g.pooled(fmt.Sprintf("%ss-%d", f.targetType, 1+target)))
-	g.set(slotTargetType, g.pooled(f.targetType))
-	g.set(slotTargetName, g.pooled(targetName))
+	g.set(slotTargetID, g.common(fmt.Sprintf("%ss-%d", f.targetType, 1+target)))
+	g.set(slotTargetType, g.common(f.targetType))
+	g.set(slotTargetName, g.common(targetName))
 	g.set(slotAddress, g.address())
 	g.set(slotUserAgent, g.userAgent())
 
@@ -94,21 +120,28 @@ func (g *generator) fresh(text []byte) span {
 	g.line = text
 	at := g.text.Len()
 	_, _ = g.text.Write(text)
-	return span{uint32(at), uint32(len(text))} //nolint:gosec // a corpus is far below 4 GB
+	return span{uint32(at), uint32(len(text))} //nolint:gosec // a corpus is far below 2 GB
 }
 
-// pooled appends text that is met often, once.
-func (g *generator) pooled(text string) span {
-	s, ok := g.pool[text]
+// common appends text that is met often, once.
+func (g *generator) common(text string) span {
+	s, ok := g.pooled[text]
 	if !ok {
-		s = g.fresh([]byte(text))
-		g.pool[text] = s
+		s = span{uint32(g.pool.Len()) | inPool, uint32(len(text))} //nolint:gosec // a corpus is far below 2 GB
+		_, _ = g.pool.WriteString(text)
+		g.pooled[text] = s
 	}
 	return s
 }
 
 // read returns what a span refers to.
-func (g *generator) read(s span) string { return g.text.String()[s.at : s.at+s.length] }
+func (g *generator) read(s span) string {
+	if s.at&inPool != 0 {
+		at := s.at &^ inPool
+		return g.pool.String()[at : at+s.length]
+	}
+	return g.text.String()[s.at : s.at+s.length]
+}
 
 func pick(g *generator, from []string) string { return from[g.random.IntN(len(from))] }
 
@@ -124,7 +157,7 @@ func (g *generator) uuid(micros int64) []byte {
 func (g *generator) address() span {
 	switch n := g.random.IntN(20); {
 	case n < 12:
-		return g.pooled(fmt.Sprintf("10.%d.%d.%d", 20+g.random.IntN(4), g.random.IntN(16), 1+g.random.IntN(250)))
+		return g.common(fmt.Sprintf("10.%d.%d.%d", 20+g.random.IntN(2), g.random.IntN(8), 1+g.random.IntN(120)))
 	case n < 17:
 		return g.fresh(fmt.Appendf(g.line[:0], "%d.%d.%d.%d",
 			11+g.random.IntN(180), g.random.IntN(256), g.random.IntN(256), 1+g.random.IntN(254)))
@@ -136,10 +169,10 @@ func (g *generator) address() span {
 
 func (g *generator) userAgent() span {
 	if g.random.IntN(4) == 0 {
-		return g.pooled(fmt.Sprintf(pick(g, tools), g.random.IntN(12), g.random.IntN(6)))
+		return g.common(fmt.Sprintf(pick(g, tools), g.random.IntN(6), g.random.IntN(4)))
 	}
-	return g.pooled(fmt.Sprintf("Mozilla/5.0 (%s) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%d.0.%d.%d Safari/537.36",
-		pick(g, platforms), 128+g.random.IntN(14), 6000+g.random.IntN(12)*73, g.random.IntN(9)*17))
+	return g.common(fmt.Sprintf("Mozilla/5.0 (%s) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%d.0.%d.%d Safari/537.36",
+		pick(g, platforms), 128+g.random.IntN(8), 6000+g.random.IntN(3)*73, g.random.IntN(3)*17))
 }
 
 func personName(n int) string {
@@ -147,7 +180,7 @@ func personName(n int) string {
 }
 
 func (g *generator) email() value {
-	n := g.random.IntN(4000)
+	n := g.random.IntN(900)
 	name := strings.Map(func(r rune) rune {
 		switch {
 		case r == ' ':
@@ -157,17 +190,17 @@ func (g *generator) email() value {
 		}
 		return unicode.ToLower(r)
 	}, personName(n))
-	return value{text: g.pooled(fmt.Sprintf("%s%d@%s.example", name, n%7, services[n%len(services)]))}
+	return value{text: g.common(fmt.Sprintf("%s%d@%s.example", name, n%7, services[n%len(services)]))}
 }
 
 func (g *generator) version() value {
-	return value{text: g.pooled(fmt.Sprintf("2026.%d.%d", 1+g.random.IntN(4), g.random.IntN(2400)))}
+	return value{text: g.common(fmt.Sprintf("2026.%d.%d", 1+g.random.IntN(4), g.random.IntN(150)))}
 }
 
-func (g *generator) environment() value { return value{text: g.pooled(pick(g, environments))} }
-func (g *generator) company() value     { return value{text: g.pooled(pick(g, companies))} }
-func (g *generator) city() value        { return value{text: g.pooled(pick(g, cities))} }
-func (g *generator) method() value      { return value{text: g.pooled(pick(g, methods))} }
+func (g *generator) environment() value { return value{text: g.common(pick(g, environments))} }
+func (g *generator) company() value     { return value{text: g.common(pick(g, companies))} }
+func (g *generator) city() value        { return value{text: g.common(pick(g, cities))} }
+func (g *generator) method() value      { return value{text: g.common(pick(g, methods))} }
 
 func (g *generator) deploymentID() value {
 	return value{text: g.fresh(fmt.Appendf(g.line[:0], "Deployments-%d", 100_000+g.random.IntN(900_000)))}
@@ -178,8 +211,8 @@ func (g *generator) ticket() value {
 }
 
 func (g *generator) host() value {
-	return value{text: g.pooled(fmt.Sprintf("%s-%02d.%s.internal.example",
-		pick(g, parts), g.random.IntN(40), pick(g, services)))}
+	return value{text: g.common(fmt.Sprintf("%s-%02d.%s.internal.example",
+		pick(g, parts), g.random.IntN(6), pick(g, services)))}
 }
 
 func (g *generator) path() value {
@@ -188,7 +221,7 @@ func (g *generator) path() value {
 }
 
 func (g *generator) branch() value {
-	return value{text: g.pooled(fmt.Sprintf("refs/heads/%s/%s-%d", pick(g, branches), pick(g, services), g.random.IntN(300)))}
+	return value{text: g.common(fmt.Sprintf("refs/heads/%s/%s-%d", pick(g, branches), pick(g, services), g.random.IntN(12)))}
 }
 
 func (g *generator) hex32() value {

@@ -60,16 +60,16 @@ func WatchHeap() *Peak {
 		defer ticker.Stop()
 		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 		high := uint64(0)
-		for {
-			metrics.Read(sample)
-			high = max(high, sample[0].Value.Uint64())
+		for running := true; running; {
 			select {
 			case <-ticker.C:
-			case <-p.stop:
-				p.high <- high
-				return
+			case <-p.stop: // and look once more
+				running = false
 			}
+			metrics.Read(sample)
+			high = max(high, sample[0].Value.Uint64())
 		}
+		p.high <- high
 	}()
 	return p
 }
