@@ -62,6 +62,7 @@ type Client struct {
 func New(o Options) *Client {
 	c := &Client{address: settings.HostPort(o.URL), scrub: o.Scrub, gzip: o.Gzip}
 	u, header := prepare(o)
+	o.URL, o.Header = nil, nil // half a kilobyte that the closures below would keep
 	c.target = func() (*url.URL, http.Header) { return u, header }
 	open := new(conns)
 	c.conns = func() *conns { return open }
