@@ -3,7 +3,6 @@ package splunk_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -462,13 +461,6 @@ func TestAcknowledgeChannels(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestAcknowledgeIsStored is how a host stores the setting.
-func TestAcknowledgeIsStored(t *testing.T) {
-	text, err := json.Marshal(splunk.Config{Acknowledge: true, AcknowledgeTimeout: time.Minute})
-	require.NoError(t, err)
-	assert.Contains(t, string(text), `"Acknowledge":true,"AcknowledgeTimeout":60000000000`)
 }
 
 func TestNoAttemptTimeoutWithoutAcknowledge(t *testing.T) {
