@@ -37,3 +37,23 @@ func benchmark(b *testing.B, e *sink.Event) {
 	b.SetBytes(int64(len(buf)))
 	b.ReportMetric(float64(len(buf)), "bytes/event")
 }
+
+// BenchmarkAppendString writes strings that are plain, and some that are not.
+func BenchmarkAppendString(b *testing.B) {
+	for _, text := range []struct{ name, s string }{
+		{"short", "user"},
+		{"plain", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"},
+		{"quoted words", `Project "billing" was changed by the user in "production"`},
+		{"German", "Größe der Änderung für Müller überprüft und geändert"},
+		{"Japanese", "監査イベントのメッセージを確認してください"},
+		{"JSON", `{"a":"b","c":"d","e":["f","g"]}`},
+	} {
+		b.Run(text.name, func(b *testing.B) {
+			var buf []byte
+			b.SetBytes(int64(len(text.s)))
+			for b.Loop() {
+				buf = eventjson.AppendString(buf[:0], text.s)
+			}
+		})
+	}
+}
