@@ -204,6 +204,9 @@ func TestExport(t *testing.T) {
 	exporter, err := httpExporter.get()
 	require.NoError(t, err)
 	require.ErrorIs(t, exporter.Export(t.Context(), records), errNotAsked)
+	again, err := httpExporter.get()
+	require.NoError(t, err)
+	assert.Same(t, exporter, again, "one for all sinks")
 }
 
 type fakeExporter struct{ err error }

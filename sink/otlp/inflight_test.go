@@ -125,17 +125,14 @@ func TestInFlight(t *testing.T) {
 		require.NoError(t, err)
 		const rounds = 4
 		start := time.Now()
-		var wg sync.WaitGroup
-		for _, batch := range batchesOf(n) {
-			wg.Go(func() {
-				for range rounds {
-					taken, err := c.Deliver(t.Context(), batch)
-					assert.NoError(t, err)
-					assert.Equal(t, len(batch), taken)
-				}
-			})
+		for range rounds {
+			taken, errs := c.all(t.Context(), batchesOf(n))
+			assert.NoError(t, errors.Join(errs...))
+			for _, got := range taken {
+				assert.Equal(t, 3, got)
+			}
+			synctest.Wait() // until every connection is idle
 		}
-		wg.Wait()
 		assert.Equal(t, rounds*roundTrip, time.Since(start))
 		want := n
 		if r.shared {

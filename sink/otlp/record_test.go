@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -132,6 +133,32 @@ func TestALargeResourceFits(t *testing.T) {
 func record(m *mapper, e *sink.Event) int {
 	r := m.prototype
 	return m.record(&r, e)
+}
+
+// TestMapperKeepsNothing checks that a mapper in its pool holds no event, whatever came before the last.
+func TestMapperKeepsNothing(t *testing.T) {
+	large := minimalEvent()
+	large.Message = strings.Repeat("x", maxRequest/2)
+	m := newMapper()
+	require.Len(t, m.fill([]sink.Event{fullEvent(), minimalEvent(), minimalEvent()}), 3)
+	require.Len(t, m.fill([]sink.Event{large, large, large}), 1, "the second is one too many")
+	m.release()
+	assert.Empty(t, m.records)
+	for _, r := range m.records[:cap(m.records)] {
+		assert.Empty(t, r.EventName())
+		assert.Zero(t, r.AttributesLen())
+	}
+	for _, kv := range m.attrs[:cap(m.attrs)] {
+		assert.Empty(t, kv.Key)
+	}
+	many := minimalEvent()
+	for i := range maxPooledAttributes {
+		many.Attributes = append(many.Attributes, slog.Int(strconv.Itoa(i), i))
+	}
+	_ = m.fill(slices.Repeat([]sink.Event{many}, maxPooledRecords+1))
+	m.release()
+	assert.Nil(t, m.attrs)
+	assert.Nil(t, m.records)
 }
 
 func TestSizeIsAnUpperBound(t *testing.T) {
