@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // The tags of the values in a record.
@@ -99,7 +100,7 @@ func (enc *Encoder) text(s string) bool {
 			bits |= uint64(s[i])
 		}
 	}
-	if bits&highBits != 0 {
+	if bits&highBits != 0 && !utf8.ValidString(s) {
 		enc.buf = enc.buf[:at]
 		return enc.anyText(s)
 	}
