@@ -34,9 +34,15 @@ type host struct {
 // the end of the test nothing that was printed may hold the secret.
 func newHost(t *testing.T, batch int) *host {
 	t.Helper()
+	return newHostInFlight(t, batch, 1)
+}
+
+// newHostInFlight is newHost with several batches in flight.
+func newHostInFlight(t *testing.T, batch, inFlight int) *host {
+	t.Helper()
 	h := &host{t: t, printed: &canary.Log{}}
 	s, err := auditstream.New(auditstream.Config{
-		BatchEvents: batch, BatchDelay: time.Millisecond, RetryMin: 2 * time.Millisecond, RetryMax: 50 * time.Millisecond,
+		BatchEvents: batch, InFlight: inFlight, BatchDelay: time.Millisecond, RetryMin: 2 * time.Millisecond, RetryMax: 50 * time.Millisecond,
 		Logger:       h.logger(),
 		OnReject:     func(r auditstream.Rejection) { h.print(r.Count, r.Err) },
 		OnTransition: func(tr auditstream.Transition) { h.print(tr, tr.Err) },
