@@ -30,6 +30,7 @@ func TestGenerations(t *testing.T) {
 		p.leave(first)
 		p.leave(first)
 		time.Sleep(IdleTimeout + time.Second)
+		synctest.Wait()
 		assert.Nil(t, p.current, "an idle client has none")
 
 		second := p.join()
