@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/auditstream/auditstream/internal/document"
 	"github.com/auditstream/auditstream/sink"
 )
 
@@ -56,27 +57,27 @@ const (
 // would contradict them. [New] reports every bad value at once.
 type Config struct {
 	// Name tells this stream from others in logs and in the text of its errors. Defaults to "audit".
-	Name string
+	Name string `json:"name"`
 
 	// QueueEvents is how many events the queue holds at most, those of an attempt in progress included. Defaults to
 	// 100,000.
-	QueueEvents int
+	QueueEvents int `json:"queueEvents"`
 
 	// QueueBytes is how many bytes of events the queue holds at most, measured like MaxEventBytes. The memory that the
 	// queue takes is below this, apart from one chunk of 128 KiB. Defaults to 64 MiB.
-	QueueBytes int
+	QueueBytes int `json:"queueBytes"`
 
 	// MaxEventBytes is how large one event may be: the sum of the lengths of its strings and byte slices, keys
 	// included, plus 16 for each value. A larger event is refused with *[EventError]; copying it stops at the limit.
 	// Defaults to 64 KiB.
-	MaxEventBytes int
+	MaxEventBytes int `json:"maxEventBytes"`
 
 	// BatchEvents is how many events one attempt offers at most. Defaults to 512, or QueueEvents if that is less.
-	BatchEvents int
+	BatchEvents int `json:"batchEvents"`
 
 	// BatchBytes is how many bytes of events one attempt offers at most, measured like MaxEventBytes; a single larger
 	// event is offered alone. Defaults to 1,000,000, or QueueBytes if that is less.
-	BatchBytes int
+	BatchBytes int `json:"batchBytes"`
 
 	// InFlight is how many batches are under way at once at most, if the destination's sink can do that: its driver says
 	// up to how many. Defaults to 1, which keeps the order of acceptance at the destination.
@@ -84,44 +85,44 @@ type Config struct {
 	// With more, throughput grows where the round trip is what limits it, and batches may arrive in any order: sort by
 	// [Event.Sequence] where order matters. Memory grows by one decoded batch each. Everything else stays: each batch is
 	// answered for by itself, and while the destination fails, one batch at a time tries it.
-	InFlight int
+	InFlight int `json:"inFlight"`
 
 	// BatchDelay is how long the oldest event waits for company before an attempt is made with less than a full batch.
 	// 1 ns means not to wait. Defaults to 200 ms.
-	BatchDelay time.Duration
+	BatchDelay time.Duration `json:"batchDelay"`
 
 	// AttemptTimeout is how long one attempt may take, from the first byte sent to the whole answer. Defaults to 60 s. A
 	// sink that has to wait for more than an answer, such as Splunk's with acknowledgement, sets a limit of its own.
-	AttemptTimeout time.Duration
+	AttemptTimeout time.Duration `json:"attemptTimeout"`
 
 	// RetryMin bounds the backoff after the first failure of a streak; the bound doubles with each further failure.
 	// The wait is uniform between 0 and the bound. Defaults to 1 s.
-	RetryMin time.Duration
+	RetryMin time.Duration `json:"retryMin"`
 
 	// RetryMax is where the doubling of the backoff ends, and how often a blocked stream probes its destination, give
 	// or take a fifth. A destination that asks to be left alone for longer is, up to 5 min. Defaults to 1 min.
-	RetryMax time.Duration
+	RetryMax time.Duration `json:"retryMax"`
 
 	// Overflow says what happens to an event that finds the queue full. Defaults to RefuseNew.
-	Overflow Overflow
+	Overflow Overflow `json:"overflow"`
 
 	// WhilePaused says what happens to an event that is published while the stream is paused. Defaults to Hold.
-	WhilePaused PausePolicy
+	WhilePaused PausePolicy `json:"whilePaused"`
 
 	// StartPaused makes the first Configure lead to the paused state instead of enabled, so that a pause survives a
 	// restart of the host. Defaults to false.
-	StartPaused bool
+	StartPaused bool `json:"startPaused"`
 
 	// Logger gets one record for each transition, first failure of a streak and recovery, and at most one a second for
 	// rejections and for overflow: never one for each event, never a secret. Defaults to none.
-	Logger *slog.Logger
+	Logger *slog.Logger `json:"-"`
 
 	// MeterProvider gets the stream's metrics under Name; the page docs/metrics.md of this repository lists them. Nothing
 	// is measured in Publish: a collection reads the totals, under one lock, and an attempt is counted when it ends. Each
 	// stream that shares a provider needs a Name of its own, and each Name is a set of some thirty time series. The
 	// provider does not keep a forgotten stream alive; after Shutdown the totals are reported once more. Defaults to
 	// none: the global provider of OpenTelemetry is not used.
-	MeterProvider metric.MeterProvider
+	MeterProvider metric.MeterProvider `json:"-"`
 
 	// OnReject is told of every event that the destination refused for its content: the dead letter. An event is told
 	// before the next attempt starts and before Flush and Shutdown return. Defaults to none.
@@ -129,13 +130,30 @@ type Config struct {
 	// Callbacks of a stream run one at a time, in order, on a goroutine of their own, with no lock held. A slow one
 	// delays delivery and nothing else; one that panics is logged. Every method of the Stream may be called in a
 	// callback, but Flush and Shutdown, which wait for callbacks, then end only with their context.
-	OnReject func(Rejection)
+	OnReject func(Rejection) `json:"-"`
 
 	// OnTransition is told of every change of the stream's state and condition. See OnReject for how callbacks run.
 	// Defaults to none.
-	OnTransition func(Transition)
+	OnTransition func(Transition) `json:"-"`
 
 	_ struct{}
+}
+
+// MarshalJSON implements [encoding/json.Marshaler]. The keys are the fields' names with a small first letter, and all of
+// them are there: {"name":"audit","queueEvents":50000,…,"batchDelay":"200ms",…}. Durations are text. Logger,
+// MeterProvider and the callbacks are code and not in it.
+func (c Config) MarshalJSON() ([]byte, error) { return document.Encode(c) }
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler]. What the object does not have, and null, stays as it is in c.
+// Unknown and repeated keys and wrong types are [*sink.ConfigError] values with the path of the key, joined by
+// [errors.Join], and leave c as it was. Whether the values make sense is for New to say.
+func (c *Config) UnmarshalJSON(b []byte) error {
+	next := *c
+	if err := document.Decode("auditstream: Config", b, &next); err != nil {
+		return err
+	}
+	*c = next
+	return nil
 }
 
 // withDefaults returns c with every unset field filled in. An unset field does not follow a negative one, so that only

@@ -1,6 +1,8 @@
 package auditstream_test
 
 import (
+	"encoding/json"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -71,4 +73,39 @@ func TestUnsetFieldsFollowThoseThatAreSet(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
+}
+
+func TestConfigAsJSON(t *testing.T) {
+	c := auditstream.Config{
+		Name: "tenant-7", QueueEvents: 50_000, InFlight: 4, BatchDelay: 50 * time.Millisecond, RetryMax: 90 * time.Second,
+		Overflow: auditstream.DropOldest, WhilePaused: auditstream.Refuse, StartPaused: true,
+		Logger: slog.New(slog.DiscardHandler), OnReject: func(auditstream.Rejection) {},
+	}
+	const want = `{"name":"tenant-7","queueEvents":50000,"queueBytes":0,"maxEventBytes":0,"batchEvents":0,"batchBytes":0,` +
+		`"inFlight":4,"batchDelay":"50ms","attemptTimeout":"0s","retryMin":"0s","retryMax":"1m30s",` +
+		`"overflow":"drop_oldest","whilePaused":"refuse","startPaused":true}`
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	assert.Equal(t, want, string(text))
+
+	var read auditstream.Config
+	require.NoError(t, json.Unmarshal(text, &read))
+	again, err := json.Marshal(read)
+	require.NoError(t, err)
+	assert.Equal(t, want, string(again))
+
+	require.NoError(t, json.Unmarshal([]byte(`{"inFlight":2,"batchDelay":null}`), &c))
+	assert.Equal(t, 2, c.InFlight)
+	assert.Equal(t, 50*time.Millisecond, c.BatchDelay)
+	assert.NotNil(t, c.OnReject, "code stays")
+}
+
+func TestConfigFromBadJSON(t *testing.T) {
+	c := auditstream.Config{Name: "before"}
+	err := json.Unmarshal([]byte(`{"name":"after","QueueEvents":5,"batchDelay":200,"retryMax":"soon","logger":{}}`), &c)
+	require.EqualError(t, err, "auditstream: Config.QueueEvents: is not known: write queueEvents\n"+
+		`auditstream: Config.batchDelay: is a number: want a text such as "1m30s"`+"\n"+
+		`auditstream: Config.retryMax ("soon"): is no duration: write one such as "1m30s"`+"\n"+
+		"auditstream: Config.logger: is not known")
+	assert.Equal(t, "before", c.Name)
 }

@@ -22,8 +22,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/log/noop"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/auditstream/auditstream"
+	"github.com/auditstream/auditstream/destination/bundled"
 	"github.com/auditstream/auditstream/secret"
 	"github.com/auditstream/auditstream/sink"
 	"github.com/auditstream/auditstream/sink/otlp"
@@ -284,6 +287,58 @@ func TestMigrationOfTheGuide(t *testing.T) {
 		Message: "Alice deleted Payments",
 	})
 	require.NoError(t, err)
+}
+
+// edit is what a settings page does with what an administrator typed.
+func edit(ctx context.Context, stream *auditstream.Stream, current sink.Destination, edit []byte) error {
+	providers := bundled.Providers(sink.Network{Guard: &sink.Guard{}}, slog.Default())
+
+	shown, err := providers.Encode(current)
+	if err != nil || len(shown) == 0 {
+		return err
+	}
+	candidate, err := providers.Decode(edit, current)
+	if err != nil {
+		return err // to be shown beside the fields that it names
+	}
+	if err := stream.Test(ctx, candidate); err != nil {
+		return err // with a remedy, when it is a *sink.Error
+	}
+	return stream.Configure(candidate)
+}
+
+// restart is what a database does.
+func restart(current sink.Destination, seal, unseal func([]byte) ([]byte, error)) (sink.Destination, error) {
+	providers := bundled.Providers(sink.Network{}, nil)
+	row, err := providers.Store(current, seal)
+	if err != nil {
+		return nil, err
+	}
+	current, err = providers.Restore(row, unseal)
+	return current, err
+}
+
+func TestSettingsOfTheGuide(t *testing.T) {
+	current := splunk.Config{Endpoint: "https://127.0.0.1:8088", Token: secret.New("0123456789")}
+	plain := func(b []byte) ([]byte, error) { return b, nil }
+	restored, err := restart(current, plain, plain)
+	require.NoError(t, err)
+	assert.True(t, restored.(splunk.Config).Token.Equal(current.Token))
+	stream := newStream(t)
+	err = edit(t.Context(), stream, current, []byte(`{"provider": "splunk", "config": {"endpoint": "https://127.0.0.2:8088"}}`))
+	require.ErrorContains(t, err, "splunk: Config.token: has to be given again")
+	err = edit(t.Context(), stream, current, []byte(`{"provider": "splunk", "config": {"index": "audit"}}`))
+	require.ErrorContains(t, err, "splunk: Config.Endpoint: has a host that the outbound guard of this server refuses")
+}
+
+func TestMetricsOfTheGuide(t *testing.T) {
+	var provider metric.MeterProvider = metricnoop.NewMeterProvider()
+	stream, err := auditstream.New(auditstream.Config{
+		Name:          "acme",
+		MeterProvider: provider, // nil: no metrics; the global provider is not used
+	})
+	require.NoError(t, err)
+	require.NoError(t, stream.Shutdown(t.Context()))
 }
 
 // tenant is what a host keeps of one.

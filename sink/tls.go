@@ -18,17 +18,17 @@ import (
 type TLS struct {
 	// RootCAs holds, as PEM, the certificates of the authorities that may have signed the server's. Defaults to the
 	// system's.
-	RootCAs string
+	RootCAs string `json:"rootCAs"`
 
 	// Certificate and Key are the client certificate, leaf first, and its private key, both as PEM, for servers that
 	// ask for one. Set both or neither.
-	Certificate string
-	Key         secret.Value
+	Certificate string       `json:"certificate"`
+	Key         secret.Value `json:"key"`
 
 	// PinSHA256 is the SHA-256 fingerprint of the server's own certificate in hexadecimal, with or without colons, as
 	// "openssl x509 -noout -fingerprint -sha256" prints it. When set, exactly that certificate is accepted, whoever
 	// signed it and whatever it says, and no other: for self-signed servers such as a Splunk trial. Set it or RootCAs.
-	PinSHA256 string
+	PinSHA256 string `json:"pinSHA256"`
 
 	_ struct{}
 }

@@ -22,28 +22,28 @@ type Config struct {
 	//
 	// With http:// the connection is not encrypted; that is refused together with a secret, except to this machine
 	// or with Network.AllowPlaintext.
-	Endpoint string
+	Endpoint string `json:"endpoint"`
 
 	// Protocol is how requests are made. Defaults to HTTPProtobuf.
-	Protocol Protocol
+	Protocol Protocol `json:"protocol"`
 
 	// Secret takes the place of the token #{Secret} in Endpoint and Headers. It is an error to set it and use it
 	// nowhere, or the other way round. Defaults to none.
-	Secret secret.Value
+	Secret secret.Value `json:"secret"`
 
 	// Headers are sent with every request, as gRPC metadata under lower-case names. Values are templates of package
 	// secret: {"Authorization": "Bearer #{Secret}"}. The headers that transports write themselves are refused, as
 	// are gRPC's binary ones, whose names end in -bin. Defaults to none.
-	Headers sink.Headers
+	Headers sink.Headers `json:"headers"`
 
 	// Compression is that of requests. Defaults to Gzip.
-	Compression Compression
+	Compression Compression `json:"compression"`
 
 	// TLS is how the two ends prove themselves. Defaults to the system's roots and no client certificate.
-	TLS sink.TLS
+	TLS sink.TLS `json:"tls"`
 
 	// Resource says which service the events come from. Defaults to an unknown one.
-	Resource Resource
+	Resource Resource `json:"resource"`
 
 	// Network is the host's policy. It is no part of what an administrator types, and of no JSON. gRPC goes through
 	// http:// and https:// proxies, by CONNECT. Defaults to dialling directly.

@@ -161,12 +161,11 @@ func TestPrintedForms(t *testing.T) {
 func TestJSON(t *testing.T) {
 	var cfg Config
 	require.NoError(t, json.Unmarshal([]byte(`{
-		"Endpoint": "https://c.example:4317", "Protocol": "grpc", "Secret": {"newValue": "s3cr3t"},
-		"Headers": {"Authorization": "Bearer #{Secret}"}, "Compression": "none",
-		"Resource": {"ServiceName": "server", "Attributes": {"k": "v"}}, "TLS": {"PinSHA256": ""},
-		"Network": {"AllowPlaintext": true}
+		"endpoint": "https://c.example:4317", "protocol": "grpc", "secret": {"newValue": "s3cr3t"},
+		"headers": {"Authorization": "Bearer #{Secret}"}, "compression": "none",
+		"resource": {"serviceName": "server", "attributes": {"k": "v"}}, "tls": {"pinSHA256": ""}
 	}`), &cfg))
-	assert.False(t, cfg.Network.AllowPlaintext, "the network is the host's policy")
+	require.Error(t, json.Unmarshal([]byte(`{"network": {"AllowPlaintext": true}}`), &cfg), "it is the host's policy")
 	assert.Equal(t, "v", cfg.Resource.Attributes["k"])
 	_, err := cfg.Open()
 	require.NoError(t, err)

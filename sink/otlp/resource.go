@@ -21,14 +21,14 @@ import (
 type Resource struct {
 	// ServiceName is the resource attribute service.name, which receivers expect of everybody. Defaults to
 	// "unknown_service".
-	ServiceName string
+	ServiceName string `json:"serviceName"`
 
 	// ServiceVersion is the resource attribute service.version. Defaults to none.
-	ServiceVersion string
+	ServiceVersion string `json:"serviceVersion"`
 
 	// Attributes are further resource attributes by name, such as "deployment.environment.name" and
 	// "service.instance.id". Defaults to none.
-	Attributes map[string]string
+	Attributes map[string]string `json:"attributes"`
 
 	_ struct{}
 }

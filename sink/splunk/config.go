@@ -46,44 +46,44 @@ type Config struct {
 	// "/services/collector", "/services/collector/event" and "/services/collector/event/1.0" may follow, and a reverse
 	// proxy's path may precede them. A query, a fragment, user information, a token, the raw endpoint and a missing
 	// scheme are errors, and so is http:// except to this machine or with Network.AllowPlaintext. Required.
-	Endpoint string
+	Endpoint string `json:"endpoint"`
 
 	// Token is the HEC token, as Splunk shows it. White space around it and a pasted "Splunk " in front are ignored.
 	// It is sent as "Authorization: Splunk …". Required.
-	Token secret.Value
+	Token secret.Value `json:"token"`
 
 	// Headers go with every request, for a proxy in front of Splunk. Values are templates of package secret, in which
 	// #{Secret} stands for Token. Headers that the transport or the protocol owns are errors: Authorization and
 	// X-Splunk-Request-Channel among them. Defaults to none.
-	Headers sink.Headers
+	Headers sink.Headers `json:"headers"`
 
 	// Index is where events go. The token must be allowed to write there: Splunk refuses every event otherwise, which
 	// blocks the stream. Defaults to the token's own.
-	Index string
+	Index string `json:"index"`
 
 	// Source, SourceType and Host are metadata of every event. Give SourceType a value of its own; the package
 	// documentation says what to set for it in Splunk. Each is at most 1024 bytes. Default to the token's own.
-	Source     string
-	SourceType string
-	Host       string
+	Source     string `json:"source"`
+	SourceType string `json:"sourceType"`
+	Host       string `json:"host"`
 
 	// Acknowledge counts an event as delivered when Splunk's indexers have stored it, as many copies of it as Splunk is
 	// set to keep, instead of when the collector has taken it. The token needs "Enable indexer acknowledgement", and a
 	// load balancer in front of several indexers has to keep sessions on one of them by a cookie. It costs time, order and
 	// repeats, and asks for more than one batch in flight: see "Indexer acknowledgement" above. Defaults to false.
-	Acknowledge bool
+	Acknowledge bool `json:"acknowledge"`
 
 	// AcknowledgeTimeout is how long an attempt waits for acknowledgements before its events are sent again, from 1 min
 	// to 1 h. It takes the place of the stream's AttemptTimeout, and has no meaning without Acknowledge. Defaults to
 	// 5 min.
-	AcknowledgeTimeout time.Duration
+	AcknowledgeTimeout time.Duration `json:"acknowledgeTimeout"`
 
 	// Compression is Gzip or None, for proxies that refuse compressed requests. Defaults to Gzip.
-	Compression Compression
+	Compression Compression `json:"compression"`
 
 	// TLS is how Splunk and the sink prove themselves to each other. A free Splunk Cloud trial, or a Splunk Enterprise
 	// as it was installed, has a self-signed certificate: set TLS.PinSHA256.
-	TLS sink.TLS
+	TLS sink.TLS `json:"tls"`
 
 	// Network is the host's policy on the network. Defaults to direct connections.
 	Network sink.Network `json:"-"`

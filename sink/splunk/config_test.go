@@ -196,7 +196,7 @@ func TestJSON(t *testing.T) {
 	assert.NotContains(t, string(text), "AllowPlaintext")
 	assert.NotContains(t, string(text), "Logger")
 
-	read := splunk.Config{Token: cfg.Token}
+	read := splunk.Config{Endpoint: cfg.Endpoint, Token: cfg.Token, Headers: cfg.Headers}
 	require.NoError(t, json.Unmarshal(text, &read))
 	cfg.Network, cfg.Logger = sink.Network{}, nil
 	assert.Equal(t, cfg, read)

@@ -35,27 +35,27 @@ type Config struct {
 	// "https://endpoint4.collection.sumologic.com/receiver/v1/http/…". Its last part is the credential, so all of it is
 	// kept secret but scheme, host and port. It is sent byte for byte. It may be a template of package secret instead,
 	// with the last part in Secret: "https://endpoint4.collection.sumologic.com/receiver/v1/http/#{Secret}". Required.
-	Endpoint secret.Value
+	Endpoint secret.Value `json:"endpoint"`
 
 	// Secret takes the place of the token #{Secret} in Endpoint. It is an error to set it without a token there, or the
 	// other way round. Defaults to none.
-	Secret secret.Value
+	Secret secret.Value `json:"secret"`
 
 	// Category, Name and Host replace the source's own _sourceCategory, _sourceName and _sourceHost. Each is at most
 	// 1,024 bytes of printable ASCII. Default to what the source has.
-	Category string
-	Name     string
-	Host     string
+	Category string `json:"category"`
+	Name     string `json:"name"`
+	Host     string `json:"host"`
 
 	// Fields are added to every message as metadata: at most 30, keys of at most 255 and values of at most 200
 	// characters, printable ASCII without commas and equals signs, for which Sumo Logic has no escape. Defaults to none.
-	Fields map[string]string
+	Fields map[string]string `json:"fields"`
 
 	// Compression is that of requests. Defaults to Gzip.
-	Compression Compression
+	Compression Compression `json:"compression"`
 
 	// TLS is how the two ends prove themselves. Defaults to the system's roots and no client certificate.
-	TLS sink.TLS
+	TLS sink.TLS `json:"tls"`
 
 	// Network is the host's policy on the network. Defaults to direct connections.
 	Network sink.Network `json:"-"`
