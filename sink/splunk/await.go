@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/auditstream/auditstream/sink"
@@ -95,7 +96,7 @@ func judgeAcks(r *httpsend.Response) reply {
 		}
 	}
 	switch {
-	case a.code == 14 && !success:
+	case a.code == 14 && r.Status == http.StatusBadRequest:
 		return reply{disabled: true}
 	case success && r.BrokeOff():
 		// What it said to be in will be denied from now on: Splunk says so once.
