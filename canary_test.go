@@ -156,18 +156,25 @@ func canaryRun(t *testing.T, dst sink.Destination) (string, auditstream.Status) 
 			out.Write(text)
 		}
 	}
+	p := newProvider()
 	s, err := auditstream.New(auditstream.Config{
 		Logger:   slog.New(slog.NewJSONHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		OnReject: j.onReject, OnTransition: j.onTransition, AttemptTimeout: 20 * time.Second,
+		OnReject: j.onReject, OnTransition: j.onTransition, AttemptTimeout: 20 * time.Second, MeterProvider: p,
 	})
 	require.NoError(t, err)
 	require.NoError(t, s.Configure(dst))
 	publish(t, s, 1, 6)
 	time.Sleep(10 * time.Minute)
 	status := s.Status()
+	measured := p.collect(t)
+	require.NotEmpty(t, p.outcomes(t))
 	tested := s.Test(after(t, time.Minute), dst)
 	synctest.Wait() // the sink of the test has been closed: nothing writes to what is printed by reflection
 	show(status, status.LastError, dst, struct{ dst sink.Destination }{dst}, tested)
+	show(p.meters, p.made, measured.values)
+	for _, set := range measured.sets {
+		show(set.ToSlice())
+	}
 	for err := status.LastError; err != nil; err = errors.Unwrap(err) {
 		show(err)
 		if e, ok := err.(*sink.Error); ok { //nolint:errorlint // each link of the chain is looked at by itself
