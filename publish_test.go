@@ -3,7 +3,6 @@ package auditstream_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/auditstream/auditstream"
-	"github.com/auditstream/auditstream/sink"
 )
 
 func TestPublishOnAnInactiveStream(t *testing.T) {
@@ -367,36 +365,4 @@ func publishRealistic(s *auditstream.Stream) error {
 			slog.String("node", "web-3"),
 		},
 	})
-}
-
-// BenchmarkPublish is Publish alone: nothing is delivered meanwhile. Building the event is part of it.
-func BenchmarkPublish(b *testing.B) {
-	for _, publishers := range []int{1, 8} {
-		b.Run(fmt.Sprint("publishers-per-cpu=", publishers), func(b *testing.B) {
-			s, err := auditstream.New(auditstream.Config{QueueEvents: 1 << 20, QueueBytes: 1 << 30, StartPaused: true})
-			require.NoError(b, err)
-			require.NoError(b, s.Configure(discard{}))
-			b.ReportAllocs()
-			b.SetParallelism(publishers)
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					for errors.Is(publishRealistic(s), auditstream.ErrQueueFull) {
-						_ = errors.Join(s.Delete(), s.Configure(discard{}), s.Pause()) // once in a million
-					}
-				}
-			})
-			b.StopTimer()
-			require.NoError(b, s.Delete())
-			require.NoError(b, s.Shutdown(context.Background()))
-		})
-	}
-}
-
-// discard is a destination that takes everything and keeps nothing.
-type discard struct{}
-
-func (discard) Open() (sink.Sink, error) { return discard{}, nil }
-func (discard) String() string           { return "discard" }
-func (discard) Deliver(ctx context.Context, batch []sink.Event) (int, error) {
-	return accept(ctx, batch)
 }
