@@ -34,7 +34,7 @@ func TestAllocatedHeapOfIdleStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		streams := make([]*auditstream.Stream, 2000)
 		heap, running := liveHeap(), runtime.NumGoroutine()
-		each := func() int { return (int(liveHeap()) - int(heap)) / len(streams) } //nolint:gosec // some MB
+		each := func() int { return (int(liveHeap()) - int(heap)) / len(streams) }
 		for i := range streams {
 			var err error
 			streams[i], err = auditstream.New(auditstream.Config{})
