@@ -2,10 +2,12 @@ package httpsend_test
 
 import (
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -15,6 +17,19 @@ import (
 
 	"github.com/auditstream/auditstream/sink/internal/httpsend"
 )
+
+// meetingConn does not write its first chunk of a body before all others have theirs.
+type meetingConn struct {
+	net.Conn
+	meet func()
+}
+
+func (c *meetingConn) Write(b []byte) (int, error) {
+	if len(b) > 64<<10 {
+		c.meet()
+	}
+	return c.Conn.Write(b)
+}
 
 // TestLargeBodiesArriveWhole sends bodies of several chunks at once: none gets into another's buffer.
 func TestLargeBodiesArriveWhole(t *testing.T) {
@@ -35,9 +50,17 @@ func TestLargeBodiesArriveWhole(t *testing.T) {
 	t.Cleanup(server.Close)
 	for name, compress := range map[string]bool{"plain": false, "gzip": true} {
 		t.Run(name, func(t *testing.T) {
-			c := newClient(t, server.URL, func(o *httpsend.Options) { o.Gzip = compress })
-			var posts sync.WaitGroup
-			for i := range 8 {
+			const count = 8
+			var met, posts sync.WaitGroup
+			met.Add(count)
+			c := newClient(t, server.URL, func(o *httpsend.Options) {
+				o.Gzip = compress
+				o.Network.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+					conn, err := new(net.Dialer).DialContext(ctx, network, address)
+					return &meetingConn{Conn: conn, meet: sync.OnceFunc(func() { met.Done(); met.Wait() })}, err
+				}
+			})
+			for i := range count {
 				posts.Go(func() {
 					body := make([]byte, 300_000+100_000*i)
 					_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(body)
