@@ -45,6 +45,7 @@ type delivery struct {
 	oldest     time.Time // when its first event was published
 	fresh      bool      // no event of it was offered before
 	trial      bool      // the test event
+	alone      bool      // no other ran meanwhile
 }
 
 func (l *attemptLog) watch(inner sink.Sink, own *leash) sink.Sink {
@@ -100,6 +101,22 @@ func (p *probe) Close() error {
 	p.log.open--
 	p.log.mu.Unlock()
 	return p.inner.(io.Closer).Close()
+}
+
+// MaxInFlight is the inner sink's.
+func (p *probe) MaxInFlight() int {
+	if s, ok := p.inner.(interface{ MaxInFlight() int }); ok {
+		return s.MaxInFlight()
+	}
+	return 1
+}
+
+// AttemptTimeout is the inner sink's.
+func (p *probe) AttemptTimeout() time.Duration {
+	if s, ok := p.inner.(interface{ AttemptTimeout() time.Duration }); ok {
+		return s.AttemptTimeout()
+	}
+	return 0
 }
 
 func (p *probe) Deliver(ctx context.Context, batch []sink.Event) (int, error) {

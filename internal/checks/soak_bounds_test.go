@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -21,20 +22,48 @@ func (s *soak) requireBounded(t *testing.T) {
 	l := s.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var previous *delivery
-	for _, d := range l.attempts {
-		if d.trial {
-			continue
+	attempts := slices.DeleteFunc(slices.Clone(l.attempts), func(d *delivery) bool { return d.trial })
+	s.findAlone(attempts)
+	var waits []*delivery // attempts after which there is a wait
+	for i, d := range attempts {
+		if i > 0 {
+			l.requireCompany(t, attempts[i-1], d)
 		}
-		if previous != nil {
-			l.requireDue(t, s.sky.asked, previous, d)
+		for _, before := range waits {
+			if d.start.After(before.end) || s.cfg.InFlight == 1 {
+				l.requireDue(t, s.sky.asked, before, d)
+			}
 		}
-		previous = d
+		waits = slices.DeleteFunc(waits, func(before *delivery) bool { return d.start.Sub(before.end) > soakMaxAfter })
+		if d.waits() {
+			waits = append(waits, d)
+		}
 	}
-	l.requireMinutes(t, s.stations)
+	l.requireMinutes(t, s.stations, s.cfg.InFlight)
 }
 
-// requireDue checks that the attempt d may follow the attempt before it.
+// findAlone marks the attempts beside which no other ran, or may have.
+func (s *soak) findAlone(attempts []*delivery) {
+	var ended time.Time // the last end of those before
+	for i, d := range attempts {
+		overlaps := d.start.Before(ended) || i+1 < len(attempts) && attempts[i+1].start.Before(d.end)
+		if s.cfg.InFlight > 1 {
+			overlaps = overlaps || d.start.Equal(ended) || i+1 < len(attempts) && attempts[i+1].start.Equal(d.end)
+		}
+		d.alone = !overlaps
+		if d.end.After(ended) {
+			ended = d.end
+		}
+	}
+}
+
+// waits reports whether events are kept for a later attempt.
+func (d *delivery) waits() bool {
+	e, ok := errors.AsType[*sink.Error](d.err)
+	return d.n < d.size && (!ok || e.Verdict == sink.VerdictRetry || e.Verdict == sink.VerdictBlock)
+}
+
+// requireDue checks that the attempt d may follow an attempt that has ended before, and after which there is a wait.
 func (l *attemptLog) requireDue(t *testing.T, asks []asked, before, d *delivery) {
 	t.Helper()
 	at := d.start.Sub(l.began)
@@ -42,26 +71,34 @@ func (l *attemptLog) requireDue(t *testing.T, asks []asked, before, d *delivery)
 		return
 	}
 	gap := d.start.Sub(before.end)
-	e, ok := errors.AsType[*sink.Error](before.err)
-	waits := before.n < before.size && (!ok || e.Verdict == sink.VerdictRetry || e.Verdict == sink.VerdictBlock)
-	if ok && waits {
+	if e, ok := errors.AsType[*sink.Error](before.err); ok {
 		if wait := min(e.After, soakMaxAfter); gap < wait {
 			assert.Fail(t, "an attempt before the time that the destination asked for", "%v: %v instead of %v", at, gap, wait)
 		}
-		if e.Verdict == sink.VerdictBlock && gap < soakRetryMax*8/10 {
+		if e.Verdict == sink.VerdictBlock && before.alone && gap < soakRetryMax*8/10 {
 			assert.Fail(t, "a blocked destination is probed too soon", "%v: after %v", at, gap)
 		}
 	}
-	if disturbed(l.tests, before.start.Add(-time.Minute), before.end) {
-		asks = nil // the answer may have been for a Test
+	if !before.alone || disturbed(l.tests, before.start.Add(-time.Minute), before.end) {
+		return // what was asked for may have been asked of another attempt, or of a Test
 	}
 	for _, ask := range asks {
-		if waits && !ask.at.Before(before.start) && !ask.at.After(before.end) && gap < ask.wait {
+		if !ask.at.Before(before.start) && !ask.at.After(before.end) && gap < ask.wait {
 			assert.Fail(t, "an attempt before the time that the server asked for", "%v: %v instead of %v", at, gap, ask.wait)
 		}
 	}
-	if waited := d.start.Sub(d.oldest); d.fresh && d.size < soakBatchEvents && waited < soakBatchDelay {
-		assert.Fail(t, "a batch that is not full leaves before BatchDelay", "%v: after %v", at, waited)
+}
+
+// requireCompany checks that the attempt d, which begins next after another, has not left too soon.
+func (l *attemptLog) requireCompany(t *testing.T, before, d *delivery) {
+	t.Helper()
+	since := d.start.Add(-soakBatchDelay)
+	if before.start.Before(since) {
+		since = before.start
+	}
+	waited := d.start.Sub(d.oldest)
+	if d.fresh && d.size < soakBatchEvents && waited < soakBatchDelay && !disturbed(l.calls, since, d.start) {
+		assert.Fail(t, "a batch that is not full leaves before BatchDelay", "%v: after %v", d.start.Sub(l.began), waited)
 	}
 }
 
@@ -99,7 +136,7 @@ const (
 )
 
 // requireMinutes bounds the attempts, requests and dials of every minute.
-func (l *attemptLog) requireMinutes(t *testing.T, stations []*station) {
+func (l *attemptLog) requireMinutes(t *testing.T, stations []*station, inFlight int) {
 	t.Helper()
 	minutes := make([]minute, int((soakTime+drainTime)/time.Minute)+2)
 	at := func(moment time.Time) *minute { return &minutes[int(moment.Sub(l.began)/time.Minute)] }
@@ -121,9 +158,9 @@ func (l *attemptLog) requireMinutes(t *testing.T, stations []*station) {
 	var all, most, mostStuck minute
 	stuck := 0
 	for i, m := range minutes {
-		// A call lets an attempt start at once. A refused batch of 16 is halved in at most 6 further attempts, and each
+		// As many as are in flight can fail before one wait. A call lets an attempt start at once. A refused batch of 16 is halved in at most 6 further attempts, and each
 		// event that is rejected costs one, and perhaps a test event.
-		bound := maxPartial + maxFailed + m.full + m.calls + m.tests + 8*m.splits
+		bound := maxPartial + inFlight*maxFailed + m.full + m.calls + m.tests + 8*m.splits
 		if m.attempts > 0 && m.stuck && m.calls == 0 {
 			stuck++
 			bound = maxStuck
@@ -143,8 +180,8 @@ func (l *attemptLog) requireMinutes(t *testing.T, stations []*station) {
 
 // countAttempts counts the attempts of each minute.
 func (l *attemptLog) countAttempts(at func(time.Time) *minute) {
-	inRow := 0 // failures, since a success or a call that begins a new streak
-	since := l.began
+	inRow := 0 // failures, since a success or a call that begins a new streak; those that are in flight together are one
+	since, failed := l.began, l.began
 	for _, d := range l.attempts {
 		if disturbed(l.calls, since, d.start) {
 			inRow = 0
@@ -167,7 +204,10 @@ func (l *attemptLog) countAttempts(at func(time.Time) *minute) {
 			if d.n > 0 {
 				inRow = 0
 			}
-			inRow++
+			if d.start.After(failed) {
+				inRow++
+				failed = d.end
+			}
 		}
 		m.stuck = (m.stuck || m.attempts == 1) && inRow > stuckAfter
 	}
