@@ -47,7 +47,8 @@ func (e *endedWait) Unwrap() []error { return []error{e.what, e.cause} }
 // EventError says why an event was refused by Publish: something in it is missing, too large, nested too deeply, or of
 // a kind that cannot be encoded. The event was not accepted. An EventError never holds a value of the event.
 type EventError struct {
-	// Path leads to the part at fault: `Actor.ID`, `Attributes["request"]["headers"][3]`.
+	// Path leads to the part at fault: `Actor.ID`, `Attributes["request"]["headers"][3]`. It is empty when the event as a
+	// whole is too large for one stream of a [Fanout], and not for another.
 	Path string
 
 	// Kind is the kind of value found there, as package reflect names it; empty when that does not matter.
@@ -62,7 +63,10 @@ type EventError struct {
 
 // Error returns the path, the kind and the reason.
 func (e *EventError) Error() string {
-	text := "auditstream: Event." + e.Path
+	text := "auditstream: Event"
+	if e.Path != "" {
+		text += "." + e.Path
+	}
 	if e.Kind != "" {
 		text += " (" + e.Kind + ")"
 	}

@@ -52,12 +52,17 @@ func begin(ctx context.Context, to Publisher, e Event) *Record {
 	if e.Source == (Source{}) {
 		e.Source = SourceFrom(ctx)
 	}
-	if span := trace.SpanContextFromContext(ctx); span.IsValid() && e.TraceID == [16]byte{} {
-		e.TraceID, e.SpanID = span.TraceID(), span.SpanID()
-	}
+	fillTrace(ctx, &e)
 	// What is appended to the Record's event must not end up in a slice that the caller shares with others.
 	e.Targets, e.Changes, e.Attributes = slices.Clip(e.Targets), slices.Clip(e.Changes), slices.Clip(e.Attributes)
 	return &Record{to: to, event: e}
+}
+
+// fillTrace ties e to the span in ctx, unless it is tied to one.
+func fillTrace(ctx context.Context, e *Event) {
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() && e.TraceID == [16]byte{} {
+		e.TraceID, e.SpanID = span.TraceID(), span.SpanID()
+	}
 }
 
 // Event returns the event as it will be published, to be completed until the Record ends: its Message, Targets, Changes
