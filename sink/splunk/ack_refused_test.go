@@ -58,6 +58,50 @@ func TestAcknowledgeRefused(t *testing.T) {
 	}
 }
 
+// TestAcknowledgeSeveralChannels has something outstanding on two channels: both are asked for, and a refusal of one is
+// believed, whatever becomes of the other.
+func TestAcknowledgeSeveralChannels(t *testing.T) {
+	begin := func(t *testing.T) (a *acking, first, second <-chan result) {
+		t.Helper()
+		a = newAcking(t, siemtest.SplunkConfig{}, nil)
+		first = a.begin(t.Context(), events(1, 10))
+		a.Respond(siemtest.Drop())
+		require.Error(t, a.deliver(t.Context(), events(1, 10)).err)
+		second = a.begin(t.Context(), events(2, 10))
+		return a, first, second
+	}
+	t.Run("acknowledged", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a, first, second := begin(t)
+			assert.Equal(t, result{1, nil, time.Second}, <-first)
+			assert.Equal(t, result{2, nil, time.Second}, <-second)
+			assert.Len(t, a.asked(), 2)
+		})
+	})
+	for name, answers := range map[string][2]siemtest.Answer{
+		"the first refused":  {siemtest.HEC(4), siemtest.HEC(9)},
+		"the second refused": {siemtest.HEC(9), siemtest.HEC(4)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, first, second := begin(t)
+				channel := a.sent(eventPath)[0].Sent("X-Splunk-Request-Channel")
+				a.Fail(func(r siemtest.Request) *siemtest.Answer {
+					if r.Sent("X-Splunk-Request-Channel") == channel {
+						return &answers[0]
+					}
+					return &answers[1]
+				})
+				for _, r := range []result{<-first, <-second} {
+					assert.Equal(t, 7*time.Second, r.took)
+					assert.Equal(t, sink.VerdictBlock, asError(t, r.err).Verdict)
+					assert.Equal(t, "HEC 4", asError(t, r.err).Code)
+				}
+			})
+		})
+	}
+}
+
 // TestAcknowledgeTrouble has questions for acknowledgements fail for a while.
 func TestAcknowledgeTrouble(t *testing.T) {
 	busy := siemtest.HEC(9)

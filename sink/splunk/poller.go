@@ -1,7 +1,6 @@
 package splunk
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -112,9 +111,10 @@ func (p *poller) round(ctx context.Context) {
 			return // nobody waits any more
 		}
 		p.acks.heed(q.channel, r)
-		sum.err = cmp.Or(sum.err, r.err)
-		sum.refused = sum.refused || r.refused
 		sum.after = max(sum.after, r.after)
+		if r.refused && !sum.refused || sum.err == nil {
+			sum.err, sum.refused = r.err, r.refused
+		}
 	}
 	p.acks.conclude(p, sum)
 }
@@ -133,6 +133,7 @@ func (a *acks) conclude(p *poller, sum reply) {
 		a.refused = 0
 	}
 	if a.refused == refusals {
+		a.refused = 0
 		a.settleAll(sum.err)
 	}
 	now := time.Now()
