@@ -55,6 +55,12 @@
 // [ErrInactive], which [ErrUnconfigured], [ErrPaused] and [ErrDeleted] match: then nobody asked for a stream, or
 // somebody stopped it on purpose.
 //
+// # Beside Publish
+//
+// [Stream.Begin] audits an action that is under way: as a failure, unless its function returns without an error. Package
+// audithttp says where a request came from, package auditslog publishes what a program logs with log/slog, and a
+// [Fanout] publishes to several streams.
+//
 // # Cost
 //
 // Publish copies the event into a compact record and allocates nothing. A Stream with nothing to do owns no goroutine

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -154,14 +155,17 @@ func (e *FanoutError) add(i int, s *Stream, err error) {
 
 // Error returns what the errors of the streams say.
 func (e *FanoutError) Error() string {
-	if len(e.Streams) == 1 {
-		return e.Streams[0].Error()
+	var text strings.Builder
+	if len(e.Streams) > 1 {
+		text.WriteString("auditstream: " + strconv.Itoa(len(e.Streams)) + " streams failed; ")
 	}
-	text := "auditstream: " + strconv.Itoa(len(e.Streams)) + " streams failed"
-	for _, err := range e.Streams {
-		text += "; " + err.Error()
+	for i, err := range e.Streams {
+		if i > 0 {
+			text.WriteString("; ")
+		}
+		text.WriteString(err.Error())
 	}
-	return text
+	return text.String()
 }
 
 // Unwrap returns Streams.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -193,7 +194,7 @@ func TestFanoutErrors(t *testing.T) {
 				auditstream.ErrInactive, auditstream.ErrUnconfigured, auditstream.ErrPaused, auditstream.ErrDeleted,
 				auditstream.ErrShutdown, auditstream.ErrQueueFull,
 			} {
-				assert.Equal(t, contains(tt.matches, target), errors.Is(err, target), "%v", target)
+				assert.Equal(t, slices.Contains(tt.matches, target), errors.Is(err, target), "%v", target)
 			}
 			accepted := 0
 			for i, s := range fan.Streams() {
@@ -206,15 +207,6 @@ func TestFanoutErrors(t *testing.T) {
 			assert.Equal(t, tt.accepted, accepted)
 		})
 	}
-}
-
-func contains(list []error, target error) bool {
-	for _, err := range list {
-		if err == target { //nolint:errorlint // the very error
-			return true
-		}
-	}
-	return false
 }
 
 // answers is how many events a stream has accepted or refused.
