@@ -37,7 +37,7 @@ func TestAcknowledgeRefused(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newAcking(t, siemtest.SplunkConfig{}, nil)
 				a.failAcks(&test.answer)
-				results := a.begin(t.Context(), several(2))
+				results := a.begin(t.Context(), events(2, 10))
 				other := a.deliver(t.Context(), events(2, 10))
 				for i, r := range []result{<-results, other} {
 					e := asError(t, r.err)
