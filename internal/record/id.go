@@ -2,15 +2,13 @@ package record
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
 )
 
-const (
-	idLength = 36
-	hexDigit = "0123456789abcdef"
-)
+const idLength = 36
 
 // NewID returns a new UUIDv7 with the time now. See [AppendID].
 func NewID(now time.Time) string {
@@ -64,15 +62,14 @@ func (s *idSource) append(dst []byte, now time.Time) []byte {
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63) //nolint:gosec // see above: unique, not secret.
 
 	var text [idLength]byte
-	at := 0
-	for i, b := range id {
-		switch i {
-		case 4, 6, 8, 10:
-			text[at] = '-'
-			at++
-		}
-		text[at], text[at+1] = hexDigit[b>>4], hexDigit[b&15]
-		at += 2
-	}
+	hex.Encode(text[:8], id[:4])
+	text[8] = '-'
+	hex.Encode(text[9:13], id[4:6])
+	text[13] = '-'
+	hex.Encode(text[14:18], id[6:8])
+	text[18] = '-'
+	hex.Encode(text[19:23], id[8:10])
+	text[23] = '-'
+	hex.Encode(text[24:], id[10:])
 	return append(dst, text[:]...)
 }
