@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/auditstream/auditstream/sink"
 )
@@ -105,7 +106,9 @@ const (
 // fakeDriver is the configuration of the fake driver: good as it is, and broken in one way by a test.
 type fakeDriver struct {
 	server *fakeServer
-	bad    bool // Endpoint is bad
+	bad    bool                 // Endpoint is bad
+	slots  int                  // MaxInFlight, if not 0
+	limit  func() time.Duration // AttemptTimeout, if not nil
 
 	open    func() error
 	deliver func(good sink.Sink, ctx context.Context, batch []sink.Event) (int, error)
@@ -122,7 +125,14 @@ func (d fakeDriver) Open() (sink.Sink, error) {
 	} else if d.bad {
 		return nil, errors.Join(&sink.ConfigError{Field: "fake: Config.Endpoint", Reason: "is no URL"})
 	}
-	return &fakeSink{d}, nil
+	switch k := (&fakeSink{d}); {
+	case d.limit != nil:
+		return patientSink{k}, nil
+	case d.slots != 0:
+		return slottedSink{k}, nil
+	default:
+		return k, nil
+	}
 }
 
 func (d fakeDriver) String() string {
@@ -152,6 +162,16 @@ func (k *fakeSink) Deliver(ctx context.Context, batch []sink.Event) (int, error)
 	}
 	return goodSink{k.d.server}.Deliver(ctx, batch)
 }
+
+// slottedSink takes several calls at once.
+type slottedSink struct{ *fakeSink }
+
+func (k slottedSink) MaxInFlight() int { return k.d.slots }
+
+// patientSink has a time limit of its own.
+type patientSink struct{ *fakeSink }
+
+func (k patientSink) AttemptTimeout() time.Duration { return k.d.limit() }
 
 // goodSink keeps every rule.
 type goodSink struct{ server *fakeServer }

@@ -33,6 +33,8 @@ var parts = []part{
 	{"context already done", Accepting, checkDone},
 	{"context cancelled", Hanging, checkCancel},
 	{"context times out", Hanging, checkDeadline},
+	{"calls at once", Accepting, checkOverlap},
+	{"calls at once, of which some fail", Poisoned, checkOverlapFailing},
 	{"close before use", Accepting, checkCloseUnused},
 	{"close after use", Accepting, checkCloseUsed},
 	{"close after a hang", Hanging, checkCloseHung},

@@ -83,6 +83,11 @@ var (
 		"VerdictSplit says that the destination refused batch[n:] as a whole, because of some event in it or for its " +
 			"size.",
 	}
+	ruleOverlap = rule{
+		"calls at once",
+		"MaxInFlight() int: how many calls of Deliver may overlap at most. A stream whose Config.InFlight allows it makes " +
+			"up to as many at once, each with a batch of its own that is answered for by itself.",
+	}
 	ruleIdle = rule{
 		"idle",
 		"An idle sink costs nothing: it gives back its connections about 25 s after its last Deliver, by a timer of " +

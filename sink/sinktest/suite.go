@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,9 @@ const (
 // TestSink checks a driver against the contract of [sink.Sink] and [sink.Destination]. Each part is a subtest; a failure
 // quotes the rule that was broken. It takes about a second for a driver that keeps the rules, and several under the race
 // detector.
+//
+// A sink that has MaxInFlight is also called by as many goroutines at once, up to 8; run the tests with -race then. One
+// that has AttemptTimeout is given that time where it is longer than 30 s.
 func TestSink(t *testing.T, h Harness) {
 	t.Helper()
 	if err := h.check(); err != nil {
@@ -79,6 +83,9 @@ type suite struct {
 	large    int // events in a large batch
 	hangFor  time.Duration
 	patience time.Duration
+	able     abilities // of the sink that was opened last
+
+	mu       sync.Mutex
 	reported map[string]bool
 }
 
@@ -86,7 +93,7 @@ func newSuite(tb testing.TB, h Harness) *suite {
 	tb.Helper()
 	return &suite{
 		tb: tb, h: h, label: newLabel(), large: largeBatch, hangFor: hangFor, patience: patience,
-		reported: make(map[string]bool),
+		able: abilities{maxInFlight: 1, timeout: attemptTimeout}, reported: make(map[string]bool),
 	}
 }
 
@@ -104,6 +111,8 @@ func (s *suite) run(p part) {
 func (s *suite) broken(r rule, format string, args ...any) {
 	s.tb.Helper()
 	text := fmt.Sprintf(format, args...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.reported[r.name+text] {
 		return
 	}
@@ -127,6 +136,7 @@ func (s *suite) open(dst sink.Destination) sink.Sink {
 		s.broken(ruleOpen, "Open returned neither a sink nor an error")
 		s.tb.FailNow()
 	}
+	s.able = s.ask(k)
 	return k
 }
 
@@ -179,15 +189,24 @@ func (s *suite) guardContext(ctx context.Context, name string, limit time.Durati
 // answer to go on with.
 func (s *suite) deliver(ctx context.Context, k sink.Sink, batch []sink.Event) (int, error) {
 	s.tb.Helper()
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	o := s.attempt(ctx, k, batch)
+	if !o.ok {
+		s.tb.FailNow()
+	}
+	return o.n, o.err
+}
+
+// attempt is deliver for any goroutine: it does not end the test.
+func (s *suite) attempt(ctx context.Context, k sink.Sink, batch []sink.Event) outcome {
+	s.tb.Helper()
+	ctx, cancel := context.WithTimeout(ctx, s.able.timeout)
 	defer cancel()
 	before := fingerprint(batch)
 	own := slices.Clone(batch) // The slice itself may be reordered; what it refers to may not be touched.
 	var n int
 	var err error
-	ok := s.guardContext(ctx, "Deliver", 2*attemptTimeout, func() { n, err = k.Deliver(ctx, batch) })
-	if !ok {
-		s.tb.FailNow()
+	if !s.guardContext(ctx, "Deliver", 2*s.able.timeout, func() { n, err = k.Deliver(ctx, batch) }) {
+		return outcome{}
 	}
 	if fingerprint(own) != before {
 		s.broken(ruleDoes, "Deliver modified what batch refers to")
@@ -195,13 +214,13 @@ func (s *suite) deliver(ctx context.Context, k sink.Sink, batch []sink.Event) (i
 	s.checkErr("Deliver", err)
 	if n < 0 || n > len(own) {
 		s.broken(ruleCount, "Deliver returned %d for a batch of %d", n, len(own))
-		s.tb.FailNow()
+		return outcome{}
 	}
 	if n < len(own) && err == nil {
 		s.broken(ruleReason, "Deliver returned %d and nil for a batch of %d", n, len(own))
-		s.tb.FailNow()
+		return outcome{}
 	}
-	return n, err
+	return outcome{n, err, true}
 }
 
 // close closes a sink if it wants to be.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,8 +45,14 @@ func (w *watcher) Fatalf(format string, args ...any) {
 
 func (w *watcher) FailNow() { runtime.Goexit() }
 
-// watch runs the suite on a driver and returns its failures.
+// watch runs the suite on a driver and returns its failures. It has no patience with a driver that is to fail: where that
+// is found by waiting, somebody would have to wait.
 func watch(t *testing.T, h Harness) string {
+	t.Helper()
+	return watchFor(t, h, 50*time.Millisecond)
+}
+
+func watchFor(t *testing.T, h Harness, patience time.Duration) string {
 	t.Helper()
 	w := &watcher{TB: t}
 	for _, p := range parts {
@@ -53,7 +60,7 @@ func watch(t *testing.T, h Harness) string {
 		go func() {
 			defer close(done)
 			s := newSuite(w, h)
-			s.large, s.hangFor, s.patience = 100, 5*time.Millisecond, 50*time.Millisecond
+			s.large, s.hangFor, s.patience = 100, 5*time.Millisecond, patience
 			s.run(p)
 		}()
 		<-done
@@ -84,6 +91,19 @@ func TestSuitePassesGoodDrivers(t *testing.T) {
 				return good.Deliver(ctx, batch)
 			}
 		},
+		"that take calls at once": func(d *fakeDriver) { d.slots = 3 },
+		"that take many at once":  func(d *fakeDriver) { d.slots = 1000 },
+		"that take none at once":  func(d *fakeDriver) { d.slots = -1 },
+		"that take their time": func(d *fakeDriver) {
+			d.limit = func() time.Duration { return time.Hour }
+			d.deliver = func(good sink.Sink, ctx context.Context, batch []sink.Event) (int, error) {
+				if deadline, ok := ctx.Deadline(); d.server.behavior == Accepting && ctx.Err() == nil &&
+					(!ok || time.Until(deadline) < time.Hour-time.Minute) {
+					return 0, errReset
+				}
+				return good.Deliver(ctx, batch)
+			}
+		},
 		"that reorder their batch": func(d *fakeDriver) {
 			d.deliver = func(good sink.Sink, ctx context.Context, batch []sink.Event) (int, error) {
 				n, err := good.Deliver(ctx, batch)
@@ -94,7 +114,7 @@ func TestSuitePassesGoodDrivers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Empty(t, watch(t, fakeHarness(change)))
+			assert.Empty(t, watchFor(t, fakeHarness(change), time.Minute))
 		})
 	}
 }
@@ -365,7 +385,58 @@ var breakages = map[string]struct {
 			return good.Deliver(ctx, batch)
 		}
 	}},
-	"Close panics": {rulePanic, func(d *fakeDriver) { d.close = func() { panic("closed") } }},
+	"calls at once lose an event": {ruleOverlap, beside(func(_ *fakeDriver, good sink.Sink, ctx context.Context, b []sink.Event) (int, error) {
+		n, err := good.Deliver(ctx, b[1:])
+		return n + 1, err
+	})},
+	"calls at once repeat an event": {ruleOverlap, beside(func(_ *fakeDriver, good sink.Sink, ctx context.Context, b []sink.Event) (int, error) {
+		_, _ = good.Deliver(ctx, b[:1])
+		return good.Deliver(ctx, b)
+	})},
+	"calls at once bring what is not theirs": {ruleOverlap, beside(func(d *fakeDriver, good sink.Sink, ctx context.Context, b []sink.Event) (int, error) {
+		if d.server.behavior == Accepting {
+			_, _ = good.Deliver(ctx, []sink.Event{makeEvent(9999, 10)})
+		}
+		return good.Deliver(ctx, b)
+	})},
+	"calls at once are refused": {ruleOverlap, beside(func(*fakeDriver, sink.Sink, context.Context, []sink.Event) (int, error) {
+		return 0, errBusy
+	})},
+	"a call at once spoils the others": {ruleOverlap, func(d *fakeDriver) {
+		d.slots = 2
+		var spoilt atomic.Bool
+		d.deliver = func(good sink.Sink, ctx context.Context, batch []sink.Event) (int, error) {
+			n, err := good.Deliver(ctx, batch)
+			if d.server.behavior == Poisoned && verdictOf(err) == sink.VerdictReject && len(batch) == overlappingEvents {
+				spoilt.Store(true)
+			} else if spoilt.Load() {
+				return 0, errReset
+			}
+			return n, err
+		}
+	}},
+	"AttemptTimeout sends": {ruleOpen, func(d *fakeDriver) {
+		d.limit = func() time.Duration { d.server.requests++; return 0 }
+	}},
+	"AttemptTimeout panics": {rulePanic, func(d *fakeDriver) { d.limit = func() time.Duration { panic("no limit") } }},
+	"Close panics":          {rulePanic, func(d *fakeDriver) { d.close = func() { panic("closed") } }},
+}
+
+// beside returns a change by which the driver answers in another way when a call comes beside another.
+func beside(f func(d *fakeDriver, good sink.Sink, ctx context.Context, batch []sink.Event) (int, error)) func(*fakeDriver) {
+	return func(d *fakeDriver) {
+		d.slots = 4
+		var calls atomic.Int64
+		d.deliver = func(good sink.Sink, ctx context.Context, batch []sink.Event) (int, error) {
+			if len(batch) != overlappingEvents || ctx.Err() != nil {
+				return good.Deliver(ctx, batch)
+			}
+			if calls.Add(1)%3 == 0 { // as if by chance
+				return f(d, good, ctx, batch)
+			}
+			return good.Deliver(ctx, batch)
+		}
+	}
 }
 
 // badOf returns what the good driver's Open says.
@@ -460,6 +531,7 @@ func TestSuiteQuotesTheBrokenRule(t *testing.T) {
 var allRules = []rule{
 	ruleOpen, ruleProblems, ruleString, ruleOrder, ruleSilent, ruleCount, ruleReason, rulePrefix, ruleOversize,
 	ruleContext, ruleDoes, rulePanic, rulePlain, ruleRetry, ruleBlock, ruleReject, ruleSplit, ruleIdle,
+	ruleOverlap,
 }
 
 func TestEveryRuleCanBeBroken(t *testing.T) {
