@@ -93,12 +93,12 @@ func (r *results) publishGoals() []goal {
 	ours := find(nameOurs)
 	return []goal{
 		{
-			what:  "Publish against Emit into the BatchProcessor, ten attributes and little else: times faster",
-			value: r.ratio(find(nameSDKLean), find(nameOursLean), publisherOf), must: 7, reach: 10, atLeast: true, format: "%.1f",
+			what:  "Publish against Emit into the BatchProcessor: times faster",
+			value: r.ratio(find(nameSDK), ours, publisherOf), must: 7, reach: 10, atLeast: true, format: "%.1f",
 		},
 		{
-			what:  "the same, the whole event",
-			value: r.ratio(find(nameSDK), ours, publisherOf), must: 7, reach: 10, atLeast: true, format: "%.1f",
+			what:  "the same, ten attributes and little else",
+			value: r.ratio(find(nameSDKLean), find(nameOursLean), publisherOf), must: 7, reach: 10, atLeast: true, format: "%.1f",
 		},
 		{
 			what:  "allocations of a Publish, chunks of the queue included",

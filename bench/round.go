@@ -67,7 +67,9 @@ func measure(ctx context.Context, c *contender, j *job) (*figures, error) {
 	cpu, start := cost.CPU(), time.Now()
 
 	f := &figures{Events: j.Events}
-	f.Publisher, err = publishAll(c, s, events, j.Events)
+	if !c.copies { // whose work is all in finish
+		f.Publisher, err = publishAll(c, s, events, j.Events)
+	}
 	f.Looping = time.Since(start)
 	if err == nil {
 		err = s.finish(ctx, total)
