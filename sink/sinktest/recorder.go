@@ -20,6 +20,7 @@ type Recorder struct {
 	batches int
 	answer  Answer
 	queue   []Answer
+	slots   int           // of the sinks that are opened from now on
 	changed chan struct{} // closed and replaced when something was delivered; made by the first that waits
 }
 
@@ -81,8 +82,22 @@ func (r *Recorder) Then(answers ...Answer) {
 	r.queue = append(r.queue, answers...)
 }
 
+// InFlight lets the sinks that are opened from now on take n batches at once, as those of most drivers do; see
+// [sink.Sink]. It shows when the stream's Config.InFlight allows more than one, and an Answer takes its time; each is then
+// called from a goroutine of its own, and events are recorded in the order in which they were answered for. Without it,
+// and with less than 2, a stream delivers one batch after the other.
+func (r *Recorder) InFlight(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.slots = n
+}
+
 // Open implements [sink.Destination]. It never fails.
-func (r *Recorder) Open() (sink.Sink, error) { return recorderSink{r}, nil }
+func (r *Recorder) Open() (sink.Sink, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return recorderSink{r, r.slots}, nil
+}
 
 // String implements [sink.Destination] and returns "recorder".
 func (r *Recorder) String() string { return "recorder" }
@@ -138,7 +153,7 @@ func (r *Recorder) Wait(ctx context.Context, n int) ([]sink.Event, error) {
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events, r.batches, r.answer, r.queue = nil, 0, nil, nil
+	r.events, r.batches, r.answer, r.queue, r.slots = nil, 0, nil, nil, 0
 }
 
 // next counts a batch and returns the answer to it.
@@ -169,7 +184,13 @@ func (r *Recorder) record(events []sink.Event) {
 }
 
 // recorderSink is a sink of a Recorder.
-type recorderSink struct{ r *Recorder }
+type recorderSink struct {
+	r     *Recorder
+	slots int
+}
+
+// MaxInFlight is what Recorder.InFlight has set.
+func (s recorderSink) MaxInFlight() int { return s.slots }
 
 // Deliver implements [sink.Sink].
 func (s recorderSink) Deliver(ctx context.Context, batch []sink.Event) (int, error) {

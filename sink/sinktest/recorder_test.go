@@ -196,6 +196,7 @@ func TestRecorderKeepsTheContract(t *testing.T) {
 			rec.Answer(sinktest.Hang())
 		case sinktest.Accepting:
 		}
+		rec.InFlight(4)
 		return rec, sinktest.Server{IDs: func() []string {
 			var ids []string
 			for _, e := range rec.Events() {
@@ -205,6 +206,19 @@ func TestRecorderKeepsTheContract(t *testing.T) {
 		}}
 	}
 	sinktest.TestSink(t, sinktest.Harness{Start: start, Secrets: []string{"a recorder has no secret"}})
+}
+
+func TestRecorderTakesBatchesAtOnce(t *testing.T) {
+	t.Parallel()
+	slots := func(k sink.Sink) int { return k.(interface{ MaxInFlight() int }).MaxInFlight() }
+	rec := &sinktest.Recorder{}
+	assert.Less(t, slots(open(t, rec)), 2)
+	rec.InFlight(3)
+	k := open(t, rec)
+	assert.Equal(t, 3, slots(k))
+	rec.Reset()
+	assert.Less(t, slots(open(t, rec)), 2)
+	assert.Equal(t, 3, slots(k), "a stream asks once")
 }
 
 func TestRecorderIsRaceSafe(t *testing.T) {
