@@ -50,7 +50,7 @@ type Sink interface {
 	//   - When an event can never be sent, because its encoding exceeds what the provider takes, it returns k+1 and
 	//     Reject(err, k) without sending event k.
 	//
-	// What it does not do: sleep, retry, start goroutines that outlive the call, modify what batch refers to, or put a
+	// What it does not do: sleep, retry, start goroutines that outlive all calls, modify what batch refers to, or put a
 	// secret, a URL or raw text from the destination into an error.
 	//
 	// A count outside [0, len(batch)] is taken as 0 and Retry. A sink that does not return within 1 s after ctx has
