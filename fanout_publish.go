@@ -105,7 +105,7 @@ func (p *fanning) await(ctx context.Context, info record.Info) {
 	defer p.leave() // should ctx panic, which a nil one does
 	for i, s := range p.streams {
 		if a := &p.answers[i]; a.waiter != nil {
-			a.err = s.awaitOffer(ctx, a.waiter, info)
+			a.err = s.await(ctx, a.waiter, info)
 			a.waiter = nil
 		}
 	}
@@ -148,61 +148,6 @@ func (p *fanning) err() error {
 		}
 	}
 	return failed
-}
-
-// offer puts an encoded event into the queue. If there is no room, and the caller waits for it, offer lines up for that.
-func (s *Stream) offer(rec []byte, info record.Info, wait bool) (*queue.Waiter, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.refusal(); err != nil {
-		s.totals.RefusedInactive++
-		return nil, err
-	}
-	if s.put(rec, info.Size) {
-		s.taken(info)
-		return nil, nil // accepted, and nothing to wait for
-	}
-	if !wait {
-		s.totals.RefusedFull++
-		return nil, ErrQueueFull
-	}
-	w := s.queue.Wait(rec, info.Size)
-	s.wakeForEvents() // a batch that waits for company need not: there is a crowd
-	return w, nil
-}
-
-// awaitOffer waits in the line that offer has joined.
-func (s *Stream) awaitOffer(ctx context.Context, w *queue.Waiter, info record.Info) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	defer s.queue.Leave(w) // should ctx panic, which a nil one does
-	err := s.waitFor(ctx, w.Done())
-	if s.queue.Leave(w) {
-		s.totals.RefusedFull++
-		return &endedWait{ErrQueueFull, err}
-	}
-	if _, ok := w.Seq(); !ok {
-		return w.Refused() // counted by whoever refused it
-	}
-	s.taken(info)
-	return nil
-}
-
-// taken counts what is worth counting of an event that was accepted, and lets the worker know.
-func (s *Stream) taken(info record.Info) {
-	s.totals.Repaired += uint64(info.Repaired) //nolint:gosec // a count is never negative
-	if info.Clamped {
-		s.totals.Clamped++
-	}
-	s.wakeForEvents()
-}
-
-// refuseInvalid counts an event that is at fault itself.
-func (s *Stream) refuseInvalid(reason error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.totals.RefusedInvalid++
-	return reason
 }
 
 // tooLarge says that an event is larger than a stream takes, when another one would.

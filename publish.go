@@ -5,8 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
+	"github.com/auditstream/auditstream/internal/queue"
 	"github.com/auditstream/auditstream/internal/record"
 )
 
@@ -59,9 +58,7 @@ func (s *Stream) Publish(e Event) error { return s.publish(context.Background(),
 // the action of an aborted request is still audited; and cancelling ctx later changes nothing. The event's TraceID and
 // SpanID are taken from the span in ctx unless they are set.
 func (s *Stream) PublishContext(ctx context.Context, e Event) error {
-	if span := trace.SpanContextFromContext(ctx); span.IsValid() && e.TraceID == [16]byte{} {
-		e.TraceID, e.SpanID = span.TraceID(), span.SpanID()
-	}
+	fillTrace(ctx, &e)
 	return s.publish(ctx, &e, true)
 }
 
@@ -81,10 +78,7 @@ func (s *Stream) publish(ctx context.Context, e *Event, wait bool) error {
 	sc.rec = rec
 	if err != nil {
 		sc.free()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.totals.RefusedInvalid++
-		return eventError(err)
+		return s.refuseInvalid(eventError(err))
 	}
 	err = s.admit(ctx, rec, info, wait)
 	sc.free()
@@ -109,29 +103,70 @@ func (s *Stream) refuseWaiters(reason error) {
 	s.totals.RefusedInactive += uint64(s.queue.RefuseWaiters(reason)) //nolint:gosec // a count is never negative
 }
 
+// refuseInvalid counts an event that is at fault itself.
+func (s *Stream) refuseInvalid(reason error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.totals.RefusedInvalid++
+	return reason
+}
+
 // admit puts an encoded event into the queue.
 func (s *Stream) admit(ctx context.Context, rec []byte, info record.Info, wait bool) error {
+	w, err := s.offer(rec, info, wait)
+	if w != nil {
+		return s.await(ctx, w, info)
+	}
+	return err
+}
+
+// offer puts an encoded event into the queue. If there is no room, and the caller waits for it, offer lines up for that:
+// whoever makes room appends the record, so that the order of waiting is the order of acceptance.
+func (s *Stream) offer(rec []byte, info record.Info, wait bool) (*queue.Waiter, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.refusal(); err != nil {
 		s.totals.RefusedInactive++
-		return err
+		return nil, err
 	}
-	if !s.put(rec, info.Size) {
-		if !wait {
-			s.totals.RefusedFull++
-			return ErrQueueFull
-		}
-		if err := s.await(ctx, rec, info.Size); err != nil {
-			return err
-		}
+	if s.put(rec, info.Size) {
+		s.taken(info)
+		return nil, nil // accepted, and nothing to wait for
 	}
+	if !wait {
+		s.totals.RefusedFull++
+		return nil, ErrQueueFull
+	}
+	w := s.queue.Wait(rec, info.Size)
+	s.wakeForEvents() // a batch that waits for company need not: there is a crowd
+	return w, nil
+}
+
+// await waits in the line that offer has joined.
+func (s *Stream) await(ctx context.Context, w *queue.Waiter, info record.Info) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.queue.Leave(w) // should ctx panic, which a nil one does
+	err := s.waitFor(ctx, w.Done())
+	if s.queue.Leave(w) {
+		s.totals.RefusedFull++
+		return &endedWait{ErrQueueFull, err}
+	}
+	if _, ok := w.Seq(); !ok {
+		return w.Refused() // counted by whoever refused it
+	}
+	s.taken(info)
+	return nil
+}
+
+// taken counts what is worth counting of an event that was accepted, and lets the worker know. It is called with the lock
+// held.
+func (s *Stream) taken(info record.Info) {
 	s.totals.Repaired += uint64(info.Repaired) //nolint:gosec // a count is never negative
 	if info.Clamped {
 		s.totals.Clamped++
 	}
 	s.wakeForEvents()
-	return nil
 }
 
 // put appends a record as the overflow policy says.
@@ -160,21 +195,4 @@ func (s *Stream) admitWaiters() {
 	if s.cfg.Overflow == DropOldest {
 		s.overflow(s.queue.AdmitDropOldest())
 	}
-}
-
-// await waits in line for room. Whoever makes room appends the record, so that the order of waiting is the order of
-// acceptance. The lock is held on entry and on return, and released in between.
-func (s *Stream) await(ctx context.Context, rec []byte, size int) error {
-	w := s.queue.Wait(rec, size)
-	defer s.queue.Leave(w) // should ctx panic, which a nil one does
-	s.wakeForEvents()      // a batch that waits for company need not: there is a crowd
-	err := s.waitFor(ctx, w.Done())
-	if s.queue.Leave(w) {
-		s.totals.RefusedFull++
-		return &endedWait{ErrQueueFull, err}
-	}
-	if _, ok := w.Seq(); ok {
-		return nil
-	}
-	return w.Refused() // counted by whoever refused it
 }
