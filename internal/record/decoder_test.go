@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,26 @@ const (
 	one      = "\x01\x00\x00\x00"
 	two      = "\x02\x00\x00\x00"
 )
+
+func TestDecodeFindsARepeatedKeyInListsOfEveryLength(t *testing.T) {
+	const keys = 2 * fewKeys
+	for n := 2; n <= keys; n++ {
+		members := make([]string, n)
+		for i := range members {
+			members[i] = "\x02" + string([]byte{'a' + byte(i/8), '0' + byte(i%8)}) + "\x00"
+		}
+		count := string(binary.LittleEndian.AppendUint32(nil, uint32(n)))
+		var dec Decoder
+		_, err := dec.Decode(record(0, names, noTarget, noChange, count, strings.Join(members, "")))
+		require.NoError(t, err)
+		for _, first := range []int{0, (n - 1) / 2, n - 2} {
+			repeated := slices.Clone(members)
+			repeated[n-1] = repeated[first]
+			_, err := dec.Decode(record(0, names, noTarget, noChange, count, strings.Join(repeated, "")))
+			require.ErrorContains(t, err, "a key is repeated", "%d keys, the last like number %d", n, first)
+		}
+	}
+}
 
 func TestDecodeCorrupt(t *testing.T) {
 	inAttr := func(value string) string { return record(0, names, noTarget, noChange, one, "\x01k", value) }
