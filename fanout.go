@@ -82,9 +82,9 @@ func (f *Fanout) list() []*Stream {
 //   - a *[FanoutError] that lists the streams that refused the event, though they take events: their queue is full, the
 //     event is too large for them, or they were shut down. It matches ErrQueueFull if that of one was. The others have
 //     accepted the event.
-//   - a *[FanoutError] that lists all streams, if each of them takes no events. It matches ErrInactive, and only then an
-//     error of a Fanout does.
-//   - an error that matches ErrUnconfigured, if there are no streams.
+//   - a *[FanoutError] that lists all streams, if each of them takes no events. It matches ErrInactive, which the one
+//     above never does.
+//   - an error that matches ErrUnconfigured, and so ErrInactive, if there are no streams.
 //
 // A host handles it like that of a Stream: it fails the request unless the error matches ErrInactive. One that is content
 // with one copy looks at FanoutError.Accepted.

@@ -95,7 +95,7 @@ func (r *Record) End(err *error) {
 
 // EndOrFail is End for hosts whose policy is "no audit, no action": if the event is not accepted it adds the reason to
 // *err, so that the function fails. It does not when the reason matches [ErrInactive], for then nobody asked for a
-// stream, or somebody stopped it on purpose.
+// stream, or somebody stopped it on purpose. A [Fanout] has accepted an event when all its streams have that take events.
 //
 // It cannot undo the action. Defer it in the function that a transaction runs, so that a failure rolls the action back.
 func (r *Record) EndOrFail(err *error) {
