@@ -50,8 +50,9 @@ type flight struct {
 	refused   map[uint64]bool // events told to OnReject
 	counted   uint64          // events that OnReject was told the number of
 
-	askedAt   time.Time // when a sink asked for a wait
-	notBefore time.Time // how long it lasts; zero: none was asked for, or a call of the Stream has ended it
+	failedAt  time.Time // when an attempt last failed
+	askedAt   time.Time // when a wait began: a sink asked for one, or blocked
+	notBefore time.Time // how long it lasts; zero: there is none, or a call of the Stream has ended it
 	urgent    bool      // the next attempt starts in spite of it
 
 	rangeEnd   uint64    // of the range that was refused as a whole; 0: there is none, or it is not known
@@ -240,13 +241,48 @@ func (d *destination) leave(c *call, n int, err error) {
 		return
 	}
 	f.take(c, n, e, d.inTime(c))
+	d.fail(c, n, e)
 	if e == nil || !c.leased() || c.sink != d.newest {
 		f.part(c, n, nil)
 		return
 	}
 	f.part(c, n, e)
-	if wait := time.Now().Add(min(e.After, honoured)); e.After > 0 && wait.After(f.notBefore) {
-		f.askedAt, f.notBefore = time.Now(), wait
+	f.wait(min(e.After, honoured))
+}
+
+// fail notes a failure. One of an attempt that began after the last blocks for as long as there is no probe; others have
+// no meaning. A call that does not come back fails when its time is up, and ends the wait when it does come back.
+func (d *destination) fail(c *call, n int, e *sink.Error) {
+	f := &d.flight
+	hung := slices.ContainsFunc(f.running, d.givenUp)
+	switch {
+	case d.givenUp(c):
+		deadline, _ := c.ctx.Deadline()
+		f.failedAt = later(f.failedAt, deadline.Add(grace))
+		f.notBefore = time.Time{}
+	case n == c.size || c.sink != d.newest || e != nil && (e.Verdict == sink.VerdictReject || e.Verdict == sink.VerdictSplit):
+	default:
+		if e != nil && e.Verdict == sink.VerdictBlock && c.entered.After(f.failedAt) && !hung && c.leased() {
+			f.wait(firstProbe)
+		}
+		f.failedAt = time.Now()
+	}
+}
+
+// firstProbe is how long a blocked destination is left alone at the least.
+const firstProbe = 48 * time.Second
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// wait notes that the next attempt is not to begin before a time has passed.
+func (f *flight) wait(d time.Duration) {
+	if until := time.Now().Add(d); d > 0 && until.After(f.notBefore) {
+		f.askedAt, f.notBefore = time.Now(), until
 	}
 }
 
@@ -353,40 +389,64 @@ func (d *destination) check(rt *rapid.T, status auditstream.Status) {
 	require.LessOrEqual(rt, f.highest, l.Accepted)
 	require.GreaterOrEqual(rt, l.Delivered, uint64(len(f.delivered)), "more was taken than is counted")
 	require.LessOrEqual(rt, l.Delivered, uint64(len(f.claimed)), "more is counted than was taken")
-	leased, events, begun, odd := 0, 0, 0, 0
-	for _, c := range f.running {
-		switch {
-		case c.leased():
-			leased++
-			events += c.size
-			if c.entered.After(status.LastErrorTime) && !c.trial() {
-				begun++
-			}
-			if c.trial() {
-				odd++
-			}
-		default:
-			odd++
-		}
-	}
-	require.LessOrEqual(rt, uint64(events), l.Pending, "more is leased than is pending")
+	u := d.use(status)
+	require.LessOrEqual(rt, uint64(u.events), l.Pending, "more is leased than is pending")
 	if status.Condition != auditstream.ConditionHealthy {
-		require.LessOrEqual(rt, begun, 1, "attempts at once at a destination that fails")
+		require.LessOrEqual(rt, u.begun, 1, "attempts at once at a destination that fails")
 	}
-	d.checkUse(rt, status, leased, events, odd)
+	d.checkUse(rt, status, u)
 }
 
-// checkUse checks that as many calls run as may, while there are full batches and nothing stands against it. odd calls
-// are those of which it is not known what they stand for.
-func (d *destination) checkUse(rt *rapid.T, status auditstream.Status, leased, events, odd int) {
+// use is how many calls run, all of a current lease if none is odd.
+type use struct {
+	leased, events int
+	begun, perhaps int  // after the last failure, or at the same time
+	halving        bool // one of them began after the range was refused that is halved
+	odd            int
+}
+
+// use counts the calls that run.
+func (d *destination) use(status auditstream.Status) (u use) {
+	for _, c := range d.flight.running {
+		if !c.leased() {
+			u.odd++
+			continue
+		}
+		u.leased++
+		u.events += c.size
+		u.halving = u.halving || !c.entered.Before(d.flight.rangeSince)
+		switch {
+		case c.trial():
+			u.odd++
+		case c.entered.After(status.LastErrorTime):
+			u.begun++
+		case c.entered.Equal(status.LastErrorTime):
+			u.perhaps++
+		}
+	}
+	return u
+}
+
+// checkUse checks that as many calls run as may, while there are full batches and nothing stands against it.
+func (d *destination) checkUse(rt *rapid.T, status auditstream.Status, u use) {
 	f := &d.flight
-	if status.State != auditstream.StateEnabled || status.Condition != auditstream.ConditionHealthy || f.over ||
-		odd > 0 || f.halving || time.Now().Before(f.notBefore) {
+	waiting := status.Queue.Events - u.events
+	if status.State != auditstream.StateEnabled || f.over || u.odd > 0 || time.Now().Before(f.notBefore) {
 		return
 	}
 	limit := min(d.cfg.InFlight, d.newest.limit)
-	if d.cfg.BatchEvents <= status.Queue.Events-events {
-		require.GreaterOrEqual(rt, leased, limit, "attempts in progress, though more events wait")
+	switch {
+	case status.Condition != auditstream.ConditionHealthy:
+		if waiting >= d.cfg.BatchEvents && u.leased < limit && u.begun+u.perhaps == 0 && !f.halving {
+			require.NotZero(rt, status.NextAttempt, "there is a place, and nobody is going to try")
+		}
+	case f.rangeEnd != 0:
+		if u.leased < limit {
+			require.True(rt, u.halving, "no part is tried of the range that was refused")
+		}
+	case f.halving:
+	case waiting >= d.cfg.BatchEvents:
+		require.GreaterOrEqual(rt, u.leased, limit, "attempts in progress, though more events wait")
 	}
 }
 
