@@ -86,7 +86,7 @@ func compare(ctx context.Context, p *plan, r *results) error {
 	for round := range p.rounds {
 		p.say("round %d of %d", round+1, p.rounds)
 		for i := range r.outcomes {
-			f, _, err := p.play(ctx, &r.outcomes[i].contender, p.corpus, p.events, address)
+			f, _, err := p.play(ctx, &r.outcomes[i].contender, p.corpus, p.share(&all[i]), address)
 			if err != nil {
 				return err
 			}
@@ -105,6 +105,15 @@ func matching(all []contender, pattern *regexp.Regexp) []contender {
 	return slices.DeleteFunc(all, func(c contender) bool {
 		return !groups[c.group] || !c.reference && !pattern.MatchString(c.key())
 	})
+}
+
+// share is how many of the events a contender gets: half of them where it is to publish them twice, so that those who
+// publish and those who ship take about the same time.
+func (p *plan) share(c *contender) int {
+	if c.group == groupPublish {
+		return p.events / 2
+	}
+	return p.events
 }
 
 // check runs every contender once against a server that looks into everything: what is lost, repeated or cut there does
