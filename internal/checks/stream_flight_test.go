@@ -58,6 +58,7 @@ type flight struct {
 	rangeEnd   uint64    // of the range that was refused as a whole; 0: there is none, or it is not known
 	rangeSince time.Time // when it was refused
 	halving    bool      // there may be one
+	leftAt     time.Time // when a call last returned
 
 	goodAt     time.Time   // when an event was last taken, or the destination edited
 	rejections []time.Time // of events one by one, since the first
@@ -165,7 +166,7 @@ func (d *destination) checkParts(c *call) {
 	}
 	since := 0
 	for _, other := range f.running {
-		if other.leased() && other.entered.After(f.rangeSince) {
+		if other.leased() && !other.entered.Before(f.rangeSince) {
 			since++
 		}
 	}
@@ -312,14 +313,19 @@ func (f *flight) take(c *call, n int, e *sink.Error, inTime bool) {
 	}
 }
 
-// part follows the halving of a range that was refused as a whole. It loses sight of it where another call may have been
-// refused before, and wherever it may be over.
+// part follows the halving of a range that was refused as a whole. It loses sight of it where another may have been refused
+// before, or another attempt may have begun at the same time, and wherever it may be over.
 func (f *flight) part(c *call, n int, e *sink.Error) {
+	known := !f.halving || !slices.ContainsFunc(f.running, (*call).leased)
+	now := time.Now()
+	crowded := f.rangeEnd == 0 && (f.leftAt.Equal(now) || c.entered.Equal(now))
+	f.leftAt = now
 	switch {
+	case f.rangeEnd != 0 && c.entered.Before(f.rangeSince): // it is not a part
 	case e != nil && e.Verdict == sink.VerdictSplit && c.size > 1:
 		f.rangeEnd, f.halving = 0, true
-		if !slices.ContainsFunc(f.running, (*call).leased) {
-			f.rangeEnd, f.rangeSince = c.sequences[c.size-1], time.Now()
+		if known && !crowded {
+			f.rangeEnd, f.rangeSince = c.sequences[c.size-1], now
 		}
 	case e != nil && (e.Verdict == sink.VerdictSplit || e.Verdict == sink.VerdictReject),
 		n == c.size && c.sequences[n-1] >= f.rangeEnd, f.cfg.Overflow == auditstream.DropOldest:

@@ -18,8 +18,10 @@ var modes = []string{
 	"split third", "split all", "until done", "hang", "panic", "nonsense", "silent", "slow",
 }
 
-// delays are how long it takes to, so that calls overlap in every way.
-var delays = []time.Duration{0, 0, 7 * time.Millisecond, 700 * time.Millisecond, 2 * time.Second, 40 * time.Second}
+// delays are how long it takes to, so that calls overlap in every way. No sum of them is another time of the model.
+var delays = []time.Duration{
+	0, 0, 7*time.Millisecond + 101, 700*time.Millisecond + 103, 2*time.Second + 107, 40*time.Second + 109,
+}
 
 // slow is how long a slow call takes, whatever its context says.
 const slow = 5 * time.Second

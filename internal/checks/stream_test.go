@@ -108,6 +108,7 @@ func newModel(rt *rapid.T) *model {
 		Overflow:     rapid.SampledFrom([]auditstream.Overflow{auditstream.RefuseNew, auditstream.DropOldest}).Draw(rt, "Overflow"),
 		WhilePaused:  rapid.SampledFrom([]auditstream.PausePolicy{auditstream.Hold, auditstream.Refuse}).Draw(rt, "WhilePaused"),
 		StartPaused:  rapid.Bool().Draw(rt, "StartPaused"),
+		BatchDelay:   200*time.Millisecond + 1, // at no time at which something else happens
 		OnReject:     m.onReject,
 		OnTransition: m.onTransition,
 	}
