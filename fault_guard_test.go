@@ -91,6 +91,7 @@ func TestGuard(t *testing.T) {
 			require.Eventually(t, func() bool { return s.Status().Condition == auditstream.ConditionBlocked }, time.Minute, time.Millisecond)
 			status := s.Status()
 			require.ErrorIs(t, status.LastError, sink.ErrAddressRefused)
+			checkRemedies(t, status.LastError)
 			assert.ErrorContains(t, status.LastError, "the host resolves to a loopback address")
 			assert.NotContains(t, status.LastError.Error(), "127.0.0.2", "what the name stands for is not told")
 			assert.EqualValues(t, 3, status.Totals.Pending, "nothing is lost")

@@ -176,6 +176,7 @@ func deliverTo(t *testing.T, dst sink.Destination, log *canary.Log, cfg auditstr
 func (d *delivery) searchForCanary(t *testing.T) {
 	t.Helper()
 	status := d.Status()
+	checkRemedies(t, status.LastError) // while we are here
 	out := new(strings.Builder)
 	fmt.Fprintf(out, "%s %v %+v %v", d.log, status, status, status.LastError)
 	for _, r := range d.journal.rejections {

@@ -38,6 +38,24 @@ func (a *attempt) answer(err error) {
 
 var errEncode = errors.New("otlp: the batch could not be encoded")
 
+// notEncoded is the answer to a batch with something in it that cannot be encoded; the stream finds out which event.
+func notEncoded() error {
+	return &sink.Error{
+		Verdict:  sink.VerdictSplit,
+		Err:      errEncode,
+		Remedy:   "Look at the values of the events that are refused: one of them cannot be written as OTLP.",
+		NotTaken: true,
+	}
+}
+
+// broken is the answer of a driver that does not work, which no setting is the cause of.
+func broken(verdict sink.Verdict, err error) error {
+	return &sink.Error{
+		Verdict: verdict, Err: err, Remedy: "Report it to the maintainers of this library: no setting is the cause of it.",
+		NotTaken: verdict != sink.VerdictRetry,
+	}
+}
+
 // export sends records through the exporter and returns the transport's answer. It fills in a.
 func export(ctx context.Context, exporter sdklog.Exporter, records []sdklog.Record, a *attempt) error {
 	a.records = len(records)
@@ -49,7 +67,7 @@ func export(ctx context.Context, exporter sdklog.Exporter, records []sdklog.Reco
 		return ctx.Err()
 	case err != nil:
 		// The exporter gave up before it made a request, and only the content of a record can be why.
-		return sink.Split(errEncode)
+		return notEncoded()
 	}
-	return sink.Retry(errors.New("otlp: the exporter made no request"), 0)
+	return broken(sink.VerdictRetry, errors.New("otlp: the exporter made no request"))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -98,7 +99,7 @@ func (g *grpcWire) send(ctx context.Context, records []sdklog.Record) error {
 // unusable returns what it means that gRPC or the exporter has something against its options or the target. None of that
 // changes by itself.
 func (g *grpcWire) unusable(err error) error {
-	return sink.Block(errors.New("otlp: gRPC cannot be set up: " + g.scrubber.Error(err)))
+	return broken(sink.VerdictBlock, errors.New("otlp: gRPC cannot be set up: "+g.scrubber.Error(err)))
 }
 
 // served reports whether an answer shows that the connection is good.
@@ -116,7 +117,8 @@ func (g *grpcWire) close() { g.sessions.close() }
 func (g *grpcWire) open(ctx context.Context) (*session, error) {
 	l := &link{dial: g.dial}
 	options := []grpc.DialOption{
-		grpc.WithContextDialer(l.dialContext),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.dialContext(ctx, g.target) }),
+		grpc.WithAuthority(g.target),
 		grpc.WithNoProxy(), // the environment's; ours is in the dialler
 		grpc.WithTransportCredentials(watchedCredentials{g.credentials(), l}),
 		grpc.WithUserAgent(httpsend.UserAgent),
@@ -149,8 +151,9 @@ func (g *grpcWire) open(ctx context.Context) (*session, error) {
 	if g.compress {
 		options = append(options, grpc.WithCompressor(gzipMessages{})) //nolint:staticcheck // Deprecated in favour of a registry; see gzipMessages.
 	}
-	// No resolver: the dialler gets the name and asks DNS each time.
-	conn, err := grpc.NewClient("passthrough:///"+g.target, options...)
+	// No resolver: the dialler gets the name and asks DNS each time. What gRPC takes for the target becomes a label of the
+	// exporter's own metrics, if the environment switches those on: it is not for a tenant to choose.
+	conn, err := grpc.NewClient("passthrough:///"+placeholderHost, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +192,7 @@ func (g *grpcWire) call(
 ) error {
 	request, ok := req.(*collogpb.ExportLogsServiceRequest)
 	if !ok {
-		return sink.Block(fmt.Errorf("otlp: the exporter sends %T", req))
+		return broken(sink.VerdictBlock, fmt.Errorf("otlp: the exporter sends %T", req))
 	}
 	for _, logs := range request.GetResourceLogs() {
 		logs.Resource = g.resource
@@ -226,7 +229,7 @@ func (g *grpcWire) failure(l *link, st *status.Status, request *collogpb.ExportL
 	if st.Code() == codes.Internal {
 		// The client library's own code for what it cannot encode, too. Retrying that would stop the stream.
 		if _, err := proto.Marshal(request); err != nil {
-			return sink.Split(errEncode)
+			return notEncoded()
 		}
 	}
 	return classifyStatus(st, g.scrubber)

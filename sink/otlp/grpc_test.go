@@ -73,7 +73,7 @@ func TestGRPCCodes(t *testing.T) {
 			assert.Equal(t, tt.verdict, e.Verdict)
 			assert.Equal(t, tt.name, e.Code)
 			assert.Equal(t, "otlp: gRPC "+tt.name+`: "noway"`, e.Error())
-			assert.Equal(t, tt.verdict == sink.VerdictBlock, e.Remedy != "")
+			assert.NotEmpty(t, e.Remedy)
 			assert.Len(t, srv.Requests(), 1, "a driver makes one attempt")
 			n, err = deliver(t.Context(), s)
 			require.NoError(t, err)

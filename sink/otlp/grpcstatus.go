@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -25,21 +26,21 @@ type outcome struct {
 }
 
 // outcomes has every code but OK. Those without a reason beside them are retried: the OTLP specification says so, or
-// they are a server's own trouble, which never costs an event.
+// they are a server's own trouble, which never costs an event. Without a remedy beside them it is remedyServer.
 var outcomes = map[codes.Code]outcome{
-	codes.Canceled:           {name: "CANCELLED"},
+	codes.Canceled:           {name: "CANCELLED", remedy: remedyAway},
 	codes.Unknown:            {name: "UNKNOWN"},
-	codes.DeadlineExceeded:   {name: "DEADLINE_EXCEEDED"},
+	codes.DeadlineExceeded:   {name: "DEADLINE_EXCEEDED", remedy: remedyAway},
 	codes.AlreadyExists:      {name: "ALREADY_EXISTS"},
 	codes.FailedPrecondition: {name: "FAILED_PRECONDITION"},
 	codes.Aborted:            {name: "ABORTED"},
 	codes.OutOfRange:         {name: "OUT_OF_RANGE"},
 	codes.Internal:           {name: "INTERNAL"},
-	codes.Unavailable:        {name: "UNAVAILABLE"},
+	codes.Unavailable:        {name: "UNAVAILABLE", remedy: remedyAway},
 	codes.DataLoss:           {name: "DATA_LOSS"},
 
 	// Some event in the request is refused, or the request as such; the stream finds out which.
-	codes.InvalidArgument: {name: "INVALID_ARGUMENT", verdict: sink.VerdictSplit},
+	codes.InvalidArgument: {name: "INVALID_ARGUMENT", verdict: sink.VerdictSplit, remedy: remedyEvent},
 
 	// With RetryInfo it is retried. Without, the specification calls it final, which would lose events; it is mostly
 	// a quota, and somebody has to raise that.
@@ -68,7 +69,14 @@ var outcomes = map[codes.Code]outcome{
 	},
 }
 
-const remedyTooLarge = "If single events are refused: raise the message size that the destination, or a proxy before it, takes."
+const (
+	remedyServer = "Nothing needs to be done unless it lasts; then look into the destination's own log for the reason."
+	remedyAway   = "Nothing needs to be done unless it lasts; then check the destination, and the network and proxies on the way to it."
+	remedyBusy   = "Nothing needs to be done unless it lasts; then ask for a higher limit at the destination, or send less."
+	remedyEvent  = "Look into the destination's own log for what is wrong with the events that it refuses."
+
+	remedyTooLarge = "If single events are refused: raise the message size that the destination, or a proxy before it, takes."
+)
 
 // classifyStatus says what a failed call means for the events. It is pure.
 func classifyStatus(st *status.Status, s *scrub.Scrubber) *sink.Error {
@@ -76,7 +84,7 @@ func classifyStatus(st *status.Status, s *scrub.Scrubber) *sink.Error {
 	if !ok {
 		o = outcome{name: "code " + strconv.FormatUint(uint64(st.Code()), 10)}
 	}
-	e := &sink.Error{Verdict: o.verdict, Code: o.name, Remedy: o.remedy}
+	e := &sink.Error{Verdict: o.verdict, Code: o.name, Remedy: cmp.Or(o.remedy, remedyServer)}
 	if code, ok := httpStatus(st); ok {
 		return notGRPC(e, code)
 	}
@@ -87,7 +95,7 @@ func classifyStatus(st *status.Status, s *scrub.Scrubber) *sink.Error {
 		e.Remedy = remedyTooLarge
 	case st.Code() == codes.ResourceExhausted && ok:
 		e.Verdict = sink.VerdictRetry
-		e.Remedy = ""
+		e.Remedy = remedyBusy
 	}
 	if e.Verdict != sink.VerdictSplit {
 		e.After = after
@@ -142,7 +150,7 @@ func notGRPC(e *sink.Error, status int) *sink.Error {
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests,
 		status < 200, status > 499:
 		e.Verdict = sink.VerdictRetry
-		e.Remedy = ""
+		e.Remedy = remedyAway
 	case status == http.StatusRequestEntityTooLarge:
 		// A proxy before a gRPC server: nginx takes 1 MB by default.
 		e.Verdict = sink.VerdictSplit

@@ -96,7 +96,7 @@ func (h *httpWire) send(ctx context.Context, records []sdklog.Record) error {
 	exporter, err := httpExporter.get()
 	if err != nil {
 		// What the exporter has against its options, none of which depends on the configuration.
-		return sink.Block(errors.New("otlp: the exporter cannot be set up: " + h.scrubber.Error(err)))
+		return broken(sink.VerdictBlock, errors.New("otlp: the exporter cannot be set up: "+h.scrubber.Error(err)))
 	}
 	return export(ctx, exporter, records, &attempt{http: h})
 }
@@ -127,13 +127,13 @@ func (h *httpWire) post(req *http.Request, records int) error {
 	defer req.Body.Close()
 	var encoded catcher
 	if _, err := io.Copy(&encoded, req.Body); err != nil {
-		return sink.Split(errEncode)
+		return notEncoded()
 	}
 	buf := httpsend.GetBody()
 	defer httpsend.PutBody(buf)
 	body, err := replaceResource(*buf, encoded, h.resource)
 	if err != nil {
-		return sink.Split(err)
+		return broken(sink.VerdictSplit, err)
 	}
 	*buf = body
 	resp, err := h.client.Post(req.Context(), body, http.Header{"Content-Type": {contentType}})

@@ -66,7 +66,9 @@ func (h *hec) late(receipts []*receipt, of int) error {
 // cutOff is the error of an answer that says that events were taken, and broke off before the number of their
 // acknowledgement.
 func cutOff() error {
-	return sink.Retry(errors.New("splunk: the answer broke off, and with it the number of the acknowledgement"), 0)
+	return &sink.Error{
+		Err: errors.New("splunk: the answer broke off, and with it the number of the acknowledgement"), Remedy: remedyWait,
+	}
 }
 
 // ask asks Splunk for acknowledgements of a channel.

@@ -125,7 +125,7 @@ func (h *hec) exchange(ctx context.Context, t ticket, body []byte) (*httpsend.Re
 	defer cancel()
 	r, err := h.client.Post(limited, body, t.header())
 	if limited.Err() != nil && ctx.Err() == nil && err != nil {
-		return nil, sink.Retry(fmt.Errorf("there was no answer within %v", requestTimeout), 0)
+		return nil, &sink.Error{Err: fmt.Errorf("there was no answer within %v", requestTimeout), Remedy: remedyWait}
 	}
 	return r, err
 }

@@ -24,7 +24,7 @@ import (
 var auditConfig = auditstream.Config{Name: "acme", QueueEvents: 1000}
 
 // scrapeEvery is how often the history is scraped, and how often rules are evaluated.
-const scrapeEvery = 30 * time.Second
+const scrapeEvery = time.Minute
 
 // history is what a Prometheus has stored: every series with its samples.
 type history struct {

@@ -6,14 +6,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel"
+	exporter "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric/noop"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -21,6 +27,7 @@ import (
 	"github.com/auditstream/auditstream/internal/canary"
 	"github.com/auditstream/auditstream/secret"
 	"github.com/auditstream/auditstream/sink"
+	"github.com/auditstream/auditstream/sink/otlp"
 	"github.com/auditstream/auditstream/sink/siemtest"
 	"github.com/auditstream/auditstream/sink/splunk"
 )
@@ -162,6 +169,52 @@ func TestNoSecretInMetrics(t *testing.T) {
 		assert.Contains(t, out.String(), "auditstream.attempts")
 		require.Empty(t, canary.Find(out.String(), canary.Secret), "a form of the secret is in the metrics")
 	})
+}
+
+// TestMetricsOfTheExportersNameNoHost switches on what OpenTelemetry's exporters say of themselves, which is an experiment
+// of theirs and goes to the global provider. What a tenant has typed is no label there either.
+func TestMetricsOfTheExportersNameNoHost(t *testing.T) {
+	t.Setenv("OTEL_GO_X_OBSERVABILITY", "true")
+	registry := prometheus.NewRegistry()
+	reader, err := exporter.New(exporter.WithRegisterer(registry))
+	require.NoError(t, err)
+	otel.SetMeterProvider(sdk.NewMeterProvider(sdk.WithReader(reader)))
+	defer otel.SetMeterProvider(noop.NewMeterProvider())
+	endpoints := map[otlp.Protocol]func(*siemtest.OTLP) string{otlp.HTTPProtobuf: (*siemtest.OTLP).URL, otlp.GRPC: (*siemtest.OTLP).GRPCURL}
+	for protocol, endpoint := range endpoints {
+		synctest.Test(t, func(t *testing.T) {
+			srv, err := siemtest.NewOTLP(siemtest.OTLPConfig{InMemory: true})
+			require.NoError(t, err)
+			defer srv.Close()
+			s, err := auditstream.New(auditstream.Config{})
+			require.NoError(t, err)
+			at, err := url.Parse(endpoint(srv))
+			require.NoError(t, err)
+			dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return srv.DialContext(ctx, network, at.Host)
+			}
+			require.NoError(t, s.Configure(otlp.Config{
+				Endpoint: "http://siem.tenant.example:4999" + at.Path, Protocol: protocol,
+				Network: sink.Network{DialContext: dial, AllowPlaintext: true},
+			}))
+			require.NoError(t, s.Publish(auditstream.Event{Action: "project.edit", Actor: auditstream.Actor{ID: "alice"}}))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			require.NoError(t, s.Flush(ctx), "%v", s.Status().LastError)
+			require.NoError(t, s.Shutdown(ctx))
+			assert.Len(t, srv.IDs(), 1)
+		})
+	}
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	var out strings.Builder
+	for _, family := range families {
+		_, err := expfmt.MetricFamilyToText(&out, family)
+		require.NoError(t, err)
+	}
+	assert.Contains(t, out.String(), "otlp_grpc_log_exporter", "the exporters speak")
+	assert.NotContains(t, out.String(), "tenant")
+	assert.NotContains(t, out.String(), "4999")
 }
 
 // TestStreamsOfAProcessAreToldApart has several streams with one provider.
