@@ -80,6 +80,7 @@ func playPending(ctx context.Context, j *job) (any, error) {
 		}
 	}
 	result.Heap = cost.Live() - before
+	runtime.KeepAlive(events) // they were there before, too
 	counted, err := order(ctx, j.Server, "stats")
 	if err != nil {
 		return nil, err

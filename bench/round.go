@@ -78,6 +78,7 @@ func measure(ctx context.Context, c *contender, j *job) (*figures, error) {
 	f.Wall, f.CPU = time.Since(start), cost.CPU()-cpu
 	f.Allocs = cost.Mallocs() - mallocs
 	f.Peak = max(peak.High(), before) - before
+	runtime.KeepAlive(events) // they were there before, too
 	return f, errors.Join(err, stopProfile())
 }
 

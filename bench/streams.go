@@ -95,6 +95,7 @@ func playStreams(ctx context.Context, j *job) (any, error) {
 	}
 	look(&result.Idle, &result.IdleGo)
 	runtime.KeepAlive(all)
+	runtime.KeepAlive(events) // they were there before, too
 	return result, nil
 }
 
