@@ -19,13 +19,16 @@ var (
 func TestReadmeIsTrue(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	examples, err := os.ReadFile("example_test.go")
-	require.NoError(t, err)
-	compiled := unindent(string(examples))
+	var compiled string
+	for _, file := range []string{"example_test.go", "record_example_test.go"} {
+		examples, err := os.ReadFile(file)
+		require.NoError(t, err)
+		compiled += unindent(string(examples))
+	}
 	blocks := goBlock.FindAllStringSubmatch(string(readme), -1)
 	require.NotEmpty(t, blocks)
 	for _, block := range blocks {
-		assert.Contains(t, compiled, unindent(block[1]), "a snippet of README.md is not in example_test.go")
+		assert.Contains(t, compiled, unindent(block[1]), "a snippet of README.md is in no example")
 	}
 	prose := goBlock.ReplaceAllString(string(readme), "")
 	for _, link := range localLink.FindAllStringSubmatch(prose, -1) {
