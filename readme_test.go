@@ -2,6 +2,7 @@ package auditstream_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,10 +13,10 @@ import (
 
 var (
 	goBlock   = regexp.MustCompile("(?s)```go\n(.*?)```")
-	localLink = regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	localLink = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 )
 
-// TestReadmeIsTrue holds the Go snippets of the README against code that is compiled, and its links against the files.
+// TestReadmeIsTrue holds the Go snippets of the README against code that is compiled.
 func TestReadmeIsTrue(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
@@ -30,10 +31,21 @@ func TestReadmeIsTrue(t *testing.T) {
 	for _, block := range blocks {
 		assert.Contains(t, compiled, unindent(block[1]), "a snippet of README.md is in no example")
 	}
-	prose := goBlock.ReplaceAllString(string(readme), "")
-	for _, link := range localLink.FindAllStringSubmatch(prose, -1) {
-		_, err := os.Stat(link[1])
-		assert.NoError(t, err, "a link of README.md leads nowhere")
+}
+
+// TestLinks follows the local links of every page beside the README.
+func TestLinks(t *testing.T) {
+	pages, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	require.Contains(t, pages, "README.md")
+	for _, page := range append(pages, "peers/README.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		prose := goBlock.ReplaceAllString(string(text), "")
+		for _, link := range localLink.FindAllStringSubmatch(prose, -1) {
+			_, err := os.Stat(filepath.Join(filepath.Dir(page), link[1]))
+			assert.NoError(t, err, "a link of %s leads nowhere", page)
+		}
 	}
 }
 
