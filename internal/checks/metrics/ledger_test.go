@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	exporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric/noop"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
@@ -240,6 +241,48 @@ func TestStreamsOfAProcessAreToldApart(t *testing.T) {
 		assert.Equal(t, map[string]float64{"acme": 2}, accepted())
 		d.stop()
 	})
+}
+
+// TestStreamsAreAddedUp has streams that are not told apart: two with one name, and two whose names a view drops, as a
+// host with thousands of tenants does.
+func TestStreamsAreAddedUp(t *testing.T) {
+	anonymous := sdk.NewView(sdk.Instrument{Name: "*"}, sdk.Stream{
+		AttributeFilter: func(kv attribute.KeyValue) bool { return kv.Key != "otel.component.name" },
+	})
+	for name, test := range map[string]struct {
+		names []string
+		views []sdk.Option
+	}{
+		"one name":        {names: []string{"acme", "acme"}},
+		"dropped by view": {names: []string{"acme", "globex"}, views: []sdk.Option{sdk.WithView(anonymous)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &deployment{t: t, registry: prometheus.NewRegistry()}
+				reader, err := exporter.New(exporter.WithRegisterer(d.registry))
+				require.NoError(t, err)
+				provider := sdk.NewMeterProvider(append(test.views, sdk.WithReader(reader))...)
+				siem := new(destination)
+				siem.become(always(0, sink.Block(errRefused)))
+				for i, name := range test.names {
+					d.stream, err = auditstream.New(auditstream.Config{Name: name, MeterProvider: provider})
+					require.NoError(t, err)
+					defer (&deployment{stream: d.stream}).stop()
+					require.NoError(t, d.stream.Configure(siem))
+					d.publish(i + 1)
+				}
+				time.Sleep(time.Second)
+				got := make(map[string]float64)
+				for _, s := range d.scrape() {
+					got[s.labels["__name__"]+s.labels["auditstream_condition"]] = s.value // and no other series beside it
+				}
+				assert.InDelta(t, 3, got["auditstream_event_accepted_total"], 0)
+				assert.InDelta(t, 3, got["otel_sdk_processor_log_queue_size"], 0)
+				assert.InDelta(t, 2, got["auditstream_stream_conditionblocked"], 0)
+				assert.InDelta(t, 0, got["auditstream_stream_conditionhealthy"], 0)
+			})
+		})
+	}
 }
 
 // TestMetricsOfTheProcessAreOurs looks that nothing is exposed beside a stream's metrics and what the exporter adds.
