@@ -56,7 +56,7 @@ const (
 // A set field is never adjusted; an unset one takes its default, or follows the fields that are set where the default
 // would contradict them. [New] reports every bad value at once.
 type Config struct {
-	// Name tells this stream from others in logs and in the text of its errors. Defaults to "audit".
+	// Name tells this stream from others in logs, in metrics and in the text of its errors. Defaults to "audit".
 	Name string `json:"name"`
 
 	// QueueEvents is how many events the queue holds at most, those of an attempt in progress included. Defaults to
