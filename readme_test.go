@@ -20,12 +20,13 @@ var (
 func TestReadmeIsTrue(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	var compiled string
+	var b strings.Builder
 	for _, file := range []string{"example_test.go", "record_example_test.go"} {
 		examples, err := os.ReadFile(file)
 		require.NoError(t, err)
-		compiled += unindent(string(examples))
+		b.WriteString(unindent(string(examples)))
 	}
+	compiled := b.String()
 	blocks := goBlock.FindAllStringSubmatch(string(readme), -1)
 	require.NotEmpty(t, blocks)
 	for _, block := range blocks {
