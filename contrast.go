@@ -73,6 +73,7 @@ func (s *Stream) prove(a *attempt, r ruling) (_ ruling, ok bool) {
 	if !ok {
 		return kept, false
 	}
+	unjudged := kept
 	verdict := rule(ans, 1)
 	switch {
 	case verdict.delivered() == 1:
@@ -94,7 +95,9 @@ func (s *Stream) prove(a *attempt, r ruling) (_ ruling, ok bool) {
 		s.contrast.row = 0
 	}
 	s.exchange(test, a) // an edit from now on is a's again
-	a.replaced = test.replaced
+	if a.replaced = test.replaced; a.replaced {
+		return unjudged, true // what it refuses is for the new destination to judge
+	}
 	return kept, true
 }
 

@@ -105,3 +105,25 @@ func TestContrastHonoursRetryAfter(t *testing.T) {
 		assert.Equal(t, []time.Duration{0, 4 * time.Minute}, f.waits())
 	})
 }
+
+// An edit while the test event is under way: what the old destination refuses is for the new one to judge, though the old
+// one takes the test event.
+func TestEditWhileTheDestinationIsProven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{}
+		slow := func(_ context.Context, batch []sink.Event) (int, error) {
+			time.Sleep(700 * time.Millisecond)
+			return len(batch), nil
+		}
+		old, fresh := newFake(sequence(rejects(3, 0, 1, 2), slow)), newFake(accept)
+		s := enabled(t, auditstream.Config{OnReject: j.onReject}, old)
+		publish(t, s, 1, 3)
+		time.Sleep(500 * time.Millisecond)
+		require.Equal(t, [][]string{span(1, 3), {"test"}}, old.attempts())
+		require.NoError(t, s.Configure(fresh))
+		require.NoError(t, s.Flush(t.Context()))
+		assert.Equal(t, [][]string{span(1, 3)}, fresh.attempts())
+		assert.Empty(t, j.rejected())
+		assert.EqualValues(t, 3, s.Status().Totals.Delivered)
+	})
+}
