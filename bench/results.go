@@ -68,6 +68,7 @@ func (r *results) markdown() []byte {
 	for _, group := range r.groups() {
 		fmt.Fprintf(&b, "\n### %s\n\n", group)
 		if group == groupPublish {
+			fmt.Fprintf(&b, "%d events.\n\n", r.reference(group).rounds[0].Events)
 			r.publishTable(&b)
 		} else {
 			r.shippingTable(&b, group)
