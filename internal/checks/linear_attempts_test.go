@@ -160,7 +160,11 @@ func (d *watched) enter(self *inside) (ends bool) {
 		return false
 	}
 	w.lateAll++
-	if w.late++; w.late > w.inFlight {
+	// Those that Delete has ended make room for others, which the next Delete may end as well before any has entered.
+	if self.ctx.Err() == nil {
+		w.late++
+	}
+	if w.late > w.inFlight {
 		w.problem("attempt %d on sink %d after the call", w.late, d.number)
 	}
 	if w.deleted && self.ctx.Err() == nil {

@@ -39,16 +39,18 @@ type flight struct {
 	running []*call
 	offers  map[uint64]int // of events, by sequence number
 	over    bool           // Shutdown has returned
+	healthy bool           // the condition was, when it was last looked at
 
 	highest  uint64 // sequence number offered so far
 	earlier  uint64 // and before lastSeen
 	lastSeen time.Time
 
-	settled   map[uint64]bool // events that were answered for in time: they are not offered again
-	delivered map[uint64]bool // those of them that were taken
-	claimed   map[uint64]bool // events that were taken, in time or not
-	refused   map[uint64]bool // events told to OnReject
-	counted   uint64          // events that OnReject was told the number of
+	settled   map[uint64]bool  // events that were answered for in time: they are not offered again
+	delivered map[uint64]bool  // those of them that were taken
+	claimed   map[uint64]bool  // events that were taken, in time or not
+	refused   map[uint64]bool  // events told to OnReject
+	refusedBy map[uint64]*fake // which sink refused them
+	counted   uint64           // events that OnReject was told the number of
 
 	failedAt  time.Time // when an attempt last failed
 	askedAt   time.Time // when a wait began: a sink asked for one, or blocked
@@ -68,6 +70,7 @@ func newFlight(cfg auditstream.Config) flight {
 	return flight{
 		cfg: cfg, offers: make(map[uint64]int), settled: make(map[uint64]bool), delivered: make(map[uint64]bool),
 		claimed: make(map[uint64]bool), refused: make(map[uint64]bool),
+		refusedBy: make(map[uint64]*fake),
 	}
 }
 
@@ -238,6 +241,8 @@ func (d *destination) leave(c *call, n int, err error) {
 	if c.trial() {
 		if err == nil {
 			f.goodAt = time.Now()
+		} else {
+			f.failedAt, c.sink.failed = time.Now(), true
 		}
 		return
 	}
@@ -258,6 +263,7 @@ func (d *destination) fail(c *call, n int, e *sink.Error) {
 	hung := slices.ContainsFunc(f.running, d.givenUp)
 	switch {
 	case d.givenUp(c):
+		c.sink.failed = true
 		deadline, _ := c.ctx.Deadline()
 		f.failedAt = later(f.failedAt, deadline.Add(grace))
 		f.notBefore = time.Time{}
@@ -266,6 +272,7 @@ func (d *destination) fail(c *call, n int, e *sink.Error) {
 		if e != nil && e.Verdict == sink.VerdictBlock && c.entered.After(f.failedAt) && !hung && c.leased() {
 			f.wait(firstProbe)
 		}
+		c.sink.failed = true
 		f.failedAt = time.Now()
 	}
 }
@@ -292,7 +299,10 @@ func (f *flight) take(c *call, n int, e *sink.Error, inTime bool) {
 	certain := n // events from the front that leave the queue, whether a rejection is believed or not
 	var rejected []int
 	switch {
-	case e == nil || e.Verdict != sink.VerdictReject:
+	case e == nil:
+	case e.Verdict == sink.VerdictSplit && c.size == 1:
+		f.refusedBy[c.number] = c.sink
+	case e.Verdict != sink.VerdictReject:
 	case len(e.Index) > 0:
 		rejected, certain = e.Index, e.Index[0]
 	case e.Count == 0:
@@ -300,6 +310,7 @@ func (f *flight) take(c *call, n int, e *sink.Error, inTime bool) {
 	}
 	for i, seq := range c.sequences[:n] {
 		if slices.Contains(rejected, i) {
+			f.refusedBy[seq] = c.sink
 			continue
 		}
 		f.claimed[seq] = true
@@ -324,11 +335,11 @@ func (f *flight) part(c *call, n int, e *sink.Error) {
 	case f.rangeEnd != 0 && c.entered.Before(f.rangeSince): // it is not a part
 	case e != nil && e.Verdict == sink.VerdictSplit && c.size > 1:
 		f.rangeEnd, f.halving = 0, true
-		if known && !crowded {
+		if known && !crowded && f.cfg.Overflow != auditstream.DropOldest { // that may drop what is left of it
 			f.rangeEnd, f.rangeSince = c.sequences[c.size-1], now
 		}
 	case e != nil && (e.Verdict == sink.VerdictSplit || e.Verdict == sink.VerdictReject),
-		n == c.size && c.sequences[n-1] >= f.rangeEnd, f.cfg.Overflow == auditstream.DropOldest:
+		n == c.size && c.sequences[n-1] >= f.rangeEnd:
 		f.rangeEnd = 0
 	}
 }
@@ -346,6 +357,10 @@ func (d *destination) rejected(r auditstream.Rejection) {
 	for _, e := range r.Events {
 		if f.refused[e.Sequence] {
 			d.problem("event %d was rejected twice", e.Sequence)
+		}
+		// Unless that sink has taken a test event just now, which had begun before it was replaced.
+		if f.refusedBy[e.Sequence] != d.newest && !f.goodAt.Equal(time.Now()) {
+			d.problem("event %d was rejected by a sink that has been replaced", e.Sequence)
 		}
 		f.refused[e.Sequence] = true
 		f.rejections = append(f.rejections, time.Now())
@@ -400,6 +415,12 @@ func (d *destination) check(rt *rapid.T, status auditstream.Status) {
 	if status.Condition != auditstream.ConditionHealthy {
 		require.LessOrEqual(rt, u.begun, 1, "attempts at once at a destination that fails")
 	}
+	require.False(rt, u.late, "an attempt goes on at a sink that was replaced")
+	if f.healthy && status.Condition != auditstream.ConditionHealthy {
+		hung := slices.ContainsFunc(f.running, func(c *call) bool { return c.sink == d.newest && d.givenUp(c) })
+		require.True(rt, d.newest.failed || hung, "the stream fails, and its sink has not")
+	}
+	f.healthy = status.Condition == auditstream.ConditionHealthy
 	d.checkUse(rt, status, u)
 }
 
@@ -409,6 +430,7 @@ type use struct {
 	begun, perhaps int  // after the last failure, or at the same time
 	halving        bool // one of them began after the range was refused that is halved
 	odd            int
+	late           bool // one goes on at a sink that was replaced
 }
 
 // use counts the calls that run.
@@ -418,6 +440,7 @@ func (d *destination) use(status auditstream.Status) (u use) {
 			u.odd++
 			continue
 		}
+		u.late = u.late || c.sink != d.newest && time.Since(c.sink.replacedAt) > grace
 		u.leased++
 		u.events += c.size
 		u.halving = u.halving || !c.entered.Before(d.flight.rangeSince)

@@ -114,6 +114,7 @@ type fake struct {
 	// Guarded by d.mu.
 	closed     bool
 	replacedAt time.Time
+	failed     bool // a call has
 }
 
 // slotted is one that takes several calls at once.
