@@ -60,7 +60,7 @@ func TestQueriesOfTheGuide(t *testing.T) {
 	require.NoError(t, err)
 	batch := small(numbered(1, 4))
 	for i := range batch {
-		batch[i].Sequence, batch[i].StreamID = uint64(i+1), "a stream" //nolint:gosec // never negative
+		batch[i].Sequence, batch[i].StreamID = uint64(i+1), "a stream"
 	}
 	batch[1].Attributes = []slog.Attr{slog.Bool(strings.Repeat("long", 40), true)}
 	for _, again := range []int{4, 1} {
