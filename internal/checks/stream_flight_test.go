@@ -333,6 +333,9 @@ func (f *flight) part(c *call, n int, e *sink.Error) {
 	f.leftAt = now
 	switch {
 	case f.rangeEnd != 0 && c.entered.Before(f.rangeSince): // it is not a part
+		if f.rangeSince.Equal(now) { // and it may have made room before the refusal is known
+			f.rangeEnd = 0
+		}
 	case e != nil && e.Verdict == sink.VerdictSplit && c.size > 1:
 		f.rangeEnd, f.halving = 0, true
 		if known && !crowded && f.cfg.Overflow != auditstream.DropOldest { // that may drop what is left of it
@@ -358,8 +361,7 @@ func (d *destination) rejected(r auditstream.Rejection) {
 		if f.refused[e.Sequence] {
 			d.problem("event %d was rejected twice", e.Sequence)
 		}
-		// Unless that sink has taken a test event just now, which had begun before it was replaced.
-		if f.refusedBy[e.Sequence] != d.newest && !f.goodAt.Equal(time.Now()) {
+		if f.refusedBy[e.Sequence] != d.newest {
 			d.problem("event %d was rejected by a sink that has been replaced", e.Sequence)
 		}
 		f.refused[e.Sequence] = true
