@@ -50,7 +50,7 @@ var (
 	}
 	ruleDoes = rule{
 		"does not",
-		"What it does not do: sleep, retry, start goroutines that outlive the call, modify what batch refers to, or " +
+		"What it does not do: sleep, retry, start goroutines that outlive all calls, modify what batch refers to, or " +
 			"put a secret, a URL or raw text from the destination into an error.",
 	}
 	rulePanic = rule{
