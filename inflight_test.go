@@ -399,6 +399,22 @@ func TestCallsWithBatchesInFlight(t *testing.T) {
 			require.NoError(t, <-done)
 		})
 	})
+	t.Run("Shutdown while paused", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newParallel(2)
+			s := inFlight(t, pairs(2), p, 3)
+			require.NoError(t, s.Pause())
+			done := make(chan error, 1)
+			go func() { done <- s.Shutdown(context.Background()) }()
+			synctest.Wait()
+			p.reply(t, "e1", 2, nil)
+			assert.Empty(t, done, "a batch is still in flight")
+			p.reply(t, "e3", 2, nil)
+			var left *auditstream.UndeliveredError
+			require.ErrorAs(t, <-done, &left)
+			assert.Equal(t, span(5, 6), ids(left.Events), "what was not under way is not drained")
+		})
+	})
 	t.Run("Shutdown at once", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newParallel(3)
