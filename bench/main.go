@@ -85,6 +85,9 @@ func parse(args []string) (*plan, error) {
 	if flags.NArg() > 0 || p.events < batchEvents || p.rounds < 1 {
 		return nil, fmt.Errorf("there are no arguments, at least %d events and one round", batchEvents)
 	}
+	if info, err := os.Stat(p.out); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("-out %q is no directory: make it first", p.out)
+	}
 	if p.only != "" && partNamed(p.only) == nil {
 		return nil, fmt.Errorf("-only %q is none of the parts", p.only)
 	}

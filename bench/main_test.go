@@ -21,14 +21,15 @@ func TestParse(t *testing.T) {
 	assert.Equal(t, 1, p.rounds)
 	assert.Empty(t, p.out, "a quick run must not replace the results of a real one")
 
-	p, err = parse([]string{"-quick", "-out", "here"})
+	p, err = parse([]string{"-quick", "-out", ".."})
 	require.NoError(t, err)
-	assert.Equal(t, "here", p.out)
+	assert.Equal(t, "..", p.out)
 }
 
 func TestParseRefuses(t *testing.T) {
 	for name, args := range map[string][]string{
 		"an argument":     {"quick"},
+		"no directory":    {"-out", "nowhere"},
 		"too few events":  {"-events", "10"},
 		"no round":        {"-rounds", "0"},
 		"an unknown part": {"-only", "everything"},
