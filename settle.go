@@ -46,7 +46,7 @@ func (s *Stream) conclude(a *attempt, r ruling, rejection Rejection, proven bool
 }
 
 // judge lets an answer change how the stream is doing and when the next attempt may start. One to an attempt that began
-// before the last failure does not: what came after it counts, and the wait that another destination asked for holds.
+// before the last failure does not: what came after it counts, and the wait that another answer asked for holds.
 func (s *Stream) judge(a *attempt, r ruling) {
 	current := a.round == s.pace.round
 	switch {

@@ -16,8 +16,8 @@ import (
 //
 // Test returns nil when the destination accepted the event; what is wrong with dst, as [*sink.ConfigError] values; or
 // why the attempt failed, with a code and a remedy where a *[sink.Error] is among the causes. It waits for the sink
-// until ctx is done or Config.AttemptTimeout (or the sink's own) has passed. With a nil dst it returns ErrUnconfigured or ErrDeleted when
-// there is no current destination, and after Shutdown ErrShutdown.
+// until ctx is done or Config.AttemptTimeout (or the sink's own) has passed. With a nil dst it returns ErrUnconfigured or
+// ErrDeleted when there is no current destination, and after Shutdown ErrShutdown.
 func (s *Stream) Test(ctx context.Context, dst sink.Destination) error {
 	if !s.made() {
 		return errNotMade

@@ -98,6 +98,12 @@ func requireOnce(t *testing.T, ids []string, p *peer) {
 // requireNoneOwed requires that everything came by one channel, and that all of its acknowledgements were asked for.
 func requireNoneOwed(t *testing.T, p *peer) {
 	t.Helper()
+	requireAcknowledgements(t, p, false) // the peer gives each once
+}
+
+// requireAcknowledgements requires that everything came by one channel, and asks the peer for all of its acknowledgements.
+func requireAcknowledgements(t *testing.T, p *peer, given bool) {
+	t.Helper()
 	channel := p.taken()[0].meta.Get("X-Splunk-Request-Channel")
 	require.Len(t, channel, 1)
 	want := map[string]bool{}
@@ -105,9 +111,9 @@ func requireNoneOwed(t *testing.T, p *peer) {
 	for i, b := range p.taken() {
 		require.Equal(t, channel, b.meta.Get("X-Splunk-Request-Channel"))
 		id := strconv.Itoa(i + 1) // the receiver counts from 1
-		ids, want[id] = append(ids, id), false
+		ids, want[id] = append(ids, id), given
 	}
 	var answer struct{ Acks map[string]bool }
 	require.NoError(t, json.Unmarshal(ask(t, p, channel[0], `{"acks":[`+strings.Join(ids, ",")+`]}`), &answer))
-	assert.Equal(t, want, answer.Acks, "the peer gives each acknowledgement once")
+	assert.Equal(t, want, answer.Acks)
 }

@@ -1,11 +1,9 @@
 package peers
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,18 +77,7 @@ func TestAcknowledgement(t *testing.T) {
 	deliver(t, p, h, true, append(bundled(t), oddEvents()...))
 	assert.Equal(t, 1, strings.Count(h.printed.String(), "the token has indexer acknowledgement"), "the warning comes once")
 
-	channel := p.taken()[0].meta.Get("X-Splunk-Request-Channel")
-	require.Len(t, channel, 1)
-	want := map[string]bool{}
-	var ids []string
-	for i, b := range p.taken() {
-		require.Equal(t, channel, b.meta.Get("X-Splunk-Request-Channel"))
-		id := strconv.Itoa(i + 1) // the receiver counts from 1
-		ids, want[id] = append(ids, id), true
-	}
-	var answer struct{ Acks map[string]bool }
-	require.NoError(t, json.Unmarshal(ask(t, p, channel[0], `{"acks":[`+strings.Join(ids, ",")+`]}`), &answer))
-	assert.Equal(t, want, answer.Acks)
+	requireAcknowledgements(t, p, true)
 }
 
 // ask asks a peer for acknowledgements.

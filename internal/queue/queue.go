@@ -157,8 +157,7 @@ func (q *Queue) Oldest() (rec []byte, ok bool) {
 	if oldest.n == 0 {
 		return nil, false
 	}
-	f := readFrame(oldest.chunk.data, oldest.off)
-	return oldest.chunk.data[f.rec:f.end:f.end], true
+	return oldest.first(), true
 }
 
 // Next returns the record that Lease would take first. It is a view, valid until the next call that changes q.
@@ -166,9 +165,7 @@ func (q *Queue) Next() (rec []byte, ok bool) {
 	if q.unleased.len() == 0 {
 		return nil, false
 	}
-	next := q.unleased.front()
-	f := readFrame(next.chunk.data, next.off)
-	return next.chunk.data[f.rec:f.end:f.end], true
+	return q.unleased.front().first(), true
 }
 
 // fits reports whether an event of this size may join what is pending. The subtractions cannot overflow.

@@ -21,6 +21,12 @@ type span struct {
 // last returns the sequence number of the last event.
 func (s span) last() uint64 { return s.seq + uint64(s.n) - 1 } //nolint:gosec // A span has at least one event.
 
+// first returns the record of the first event, a view into the chunk.
+func (s span) first() []byte {
+	f := readFrame(s.chunk.data, s.off)
+	return s.chunk.data[f.rec:f.end:f.end]
+}
+
 // through returns how many events have a sequence number of at most seq.
 func (s span) through(seq uint64) int {
 	switch {
